@@ -1,0 +1,119 @@
+/*
+ * facemirror as a library: one video in, mirrored videos, AU tables and the
+ * profile out. The command `facemirror run` is a thin layer over this header.
+ *
+ * Ownership: options and the strings in them are the caller's and must stay
+ * alive for the call only. Thread-safety: fm_run may be called from several
+ * threads for different clips; the profiler registry is process-wide, so their
+ * profiles then add up.
+ */
+#ifndef FACEMIRROR_RUN_H
+#define FACEMIRROR_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The patient's side. */
+typedef enum fm_side { FM_SIDE_LEFT = 0, FM_SIDE_RIGHT = 1 } fm_side;
+
+typedef enum fm_midline_mode {
+    FM_MIDLINE_ROBUST = 0, /* default: fitted over all midline landmarks, outliers weigh less */
+    FM_MIDLINE_BROW_CHIN,  /* glabella to chin, as the original program */
+    FM_MIDLINE_PUPILS      /* perpendicular bisector of the pupils */
+} fm_midline_mode;
+
+typedef enum fm_run_mode {
+    FM_MODE_MIRROR_AU = 0, /* videos and AU tables */
+    FM_MODE_MIRROR,        /* videos only */
+    FM_MODE_AU             /* AU tables only, no video is written */
+} fm_run_mode;
+
+typedef enum fm_neutral_kind {
+    FM_NEUTRAL_CLIP = 0, /* estimated over the clip */
+    FM_NEUTRAL_TIME,     /* the face at neutral_seconds (mean of the frames within 0.1 s) */
+    FM_NEUTRAL_IMAGE     /* a still of the neutral face */
+} fm_neutral_kind;
+
+typedef struct fm_progress {
+    const char *input;
+    int64_t frames;       /* frames written so far */
+    int64_t total_frames; /* estimate, 0 when not known */
+    double elapsed;       /* seconds since the run began */
+    double fps;           /* over the whole run so far */
+    double eta;           /* seconds, negative when not known */
+} fm_progress;
+
+typedef struct fm_run_options {
+    const char *input;       /* video file, required */
+    const char *output_dir;  /* NULL: beside the input */
+    const char *models_dir;  /* NULL: search path, see fm_models_find */
+    const char *encoder;     /* NULL: first that works */
+    const char *neutral_image; /* with FM_NEUTRAL_IMAGE */
+    fm_run_mode mode;
+    fm_midline_mode midline;
+    fm_neutral_kind neutral;
+    double neutral_seconds;
+    double start, duration;  /* seconds from the clip's beginning; duration 0: to the end */
+    int64_t max_frames;      /* 0: all */
+    int threads;             /* 0: as many as the machine has */
+    bool no_smooth;
+    double smooth_cutoff_hz; /* 0: default */
+    double smooth_beta;      /* 0: default */
+    bool no_debug_video;
+    bool landmarks_csv;
+    bool overwrite;
+    FILE *report;            /* the text report goes here at the end, however the run ends; NULL: none */
+    bool report_utf8;        /* box-drawing rules instead of dashes */
+
+    /* Called from one thread about ten times a second; may be NULL. */
+    void (*on_progress)(void *opaque, const fm_progress *progress);
+    /* Called for a warning in one sentence, from any thread, serialised; may be NULL. */
+    void (*on_warning)(void *opaque, const char *message);
+    void *opaque;
+    /* Polled between frames; when it returns true the run ends early with whole outputs. May be NULL. */
+    bool (*should_stop)(void *opaque);
+} fm_run_options;
+
+enum { FM_RUN_OUTPUTS_MAX = 8, FM_PATH_MAX = 4096 };
+
+typedef struct fm_run_output {
+    const char *kind;        /* "left_video", "right_csv", "profile", ... constant */
+    char path[FM_PATH_MAX];
+} fm_run_output;
+
+typedef struct fm_run_summary {
+    int width, height;       /* as shown: after rotation */
+    double frame_rate;       /* average of the input */
+    int64_t frames_read;     /* decoded */
+    int64_t frames_written;
+    int64_t frames_with_face;
+    int64_t frames_detected; /* frames in which the detector ran */
+    int64_t frames_damaged;  /* unreadable, skipped */
+    double wall_seconds;     /* of the frame loop */
+    char encoder[64];        /* empty when no video was written */
+    fm_run_output output[FM_RUN_OUTPUTS_MAX];
+    int output_count;
+} fm_run_summary;
+
+/* All zero is the default of every option but `input`. */
+fm_run_options fm_run_defaults(void);
+
+/*
+ * Processes one clip. Outputs are written beside their final names and renamed
+ * when whole; after an error none is left, except that FM_E_INTERRUPTED and
+ * FM_E_DAMAGED come with whole, shorter outputs. *summary (may be NULL) is
+ * filled as far as the run came.
+ */
+fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Whole files: read with a size limit, written beside the final name and
+ * renamed when whole.
+ *
+ * Thread-safety: Safe on distinct objects and paths.
+ */
+#ifndef FM_BASE_FILE_H
+#define FM_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "facemirror/error.h"
+#include "facemirror/run.h" /* FM_PATH_MAX */
+
+/* Reads a regular file of at most `limit` bytes into a malloc'ed buffer (NUL-terminated for convenience). */
+fm_status fm_file_read(const char *path, size_t limit, uint8_t **data, size_t *size, fm_error *err);
+
+/*
+ * An output under its temporary name: "<dir>/.<name>.partial". Commit renames it to its
+ * final name; discard removes it. Zero-initialised objects are safe to discard.
+ */
+typedef struct fm_outfile {
+    char final_path[FM_PATH_MAX];
+    char partial_path[FM_PATH_MAX];
+    bool pending;
+} fm_outfile;
+
+/*
+ * Fixes both names and proves that the folder can be written by creating the
+ * partial file, empty. FM_E_EXISTS when the final name is there and
+ * !overwrite; FM_E_OUTPUT/FM_E_NO_SPACE otherwise.
+ */
+fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwrite, fm_error *err);
+fm_status fm_outfile_commit(fm_outfile *file, fm_error *err);
+void fm_outfile_discard(fm_outfile *file);
+
+/* Writes a whole buffer through an fm_outfile (overwriting). */
+fm_status fm_file_write(const char *path, const void *data, size_t size, fm_error *err);
+
+/* Creates a folder and its parents; fine when it exists. */
+fm_status fm_make_dirs(const char *path, fm_error *err);
+
+/* Joins dir and name into out (FM_PATH_MAX); false when it does not fit. dir may be NULL or "". */
+bool fm_path_join(char *out, const char *dir, const char *name);
+/* The file name of a path without folder and last extension, into out (FM_PATH_MAX). */
+void fm_path_stem(char *out, const char *path);
+/* The folder of a path, "." when it has none, into out (FM_PATH_MAX). */
+void fm_path_dir(char *out, const char *path);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * One-Euro filter (Casiez, Roussel, Vogel: "1 euro filter: a simple
+ * speed-based low-pass filter for noisy input in interactive systems",
+ * CHI 2012): a first-order low-pass whose cut-off rises with speed, so that a
+ * still point does not jitter and a moving one does not lag.
+ *
+ * Values are divided by `scale` (the size of the face) before the speed is
+ * taken, so the same constants serve near and far faces.
+ *
+ * Thread-safety: Unsafe on one filter.
+ */
+#ifndef FM_FACE_ONE_EURO_H
+#define FM_FACE_ONE_EURO_H
+
+#include <stdbool.h>
+
+typedef struct fm_one_euro {
+    double min_cutoff_hz; /* > 0 */
+    double beta;          /* >= 0 */
+    double derivative_cutoff_hz; /* 1.0 in the paper */
+    bool started;
+    double value, derivative;
+} fm_one_euro;
+
+/* Forgets the past: the next value passes unchanged. */
+void fm_one_euro_reset(fm_one_euro *filter);
+
+/* Filters one value taken dt seconds after the last (dt <= 0 passes it unchanged). */
+double fm_one_euro_apply(fm_one_euro *filter, double value, double scale, double dt);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * ONNX Runtime sessions: one model, loaded once, run from any thread through
+ * bindings that own their input and output buffers, so that a run allocates
+ * nothing of ours.
+ *
+ * The runtime is linked through its C API; a newer or accelerated build is put
+ * in its place with LD_LIBRARY_PATH. Linear life: runtime, session, binding.
+ *
+ * Thread-safety: fm_runtime and fm_session are Safe after creation;
+ * a fm_binding is Unsafe (one thread at a time; make one per thread).
+ */
+#ifndef FM_INFERENCE_SESSION_H
+#define FM_INFERENCE_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "facemirror/error.h"
+
+typedef struct fm_runtime fm_runtime;
+typedef struct fm_session fm_session;
+typedef struct fm_binding fm_binding;
+
+enum { FM_TENSOR_DIMS_MAX = 8 };
+
+typedef struct fm_tensor_info {
+    const char *name; /* owned by the session */
+    int64_t dims[FM_TENSOR_DIMS_MAX]; /* -1: dynamic */
+    int rank;
+    size_t count; /* float elements, dynamic dimensions taken as 1 */
+} fm_tensor_info;
+
+typedef struct fm_session_options {
+    int intra_threads;  /* threads inside one run; 0: 1, since our stages run beside each other */
+} fm_session_options;
+
+/* Loads the runtime (one process-wide environment). Messages of the runtime at warning level and above go to `on_log` (may be NULL). */
+typedef void fm_runtime_log(void *opaque, const char *message);
+fm_status fm_runtime_create(fm_runtime **out, fm_runtime_log *on_log, void *opaque, fm_error *err);
+void fm_runtime_destroy(fm_runtime **runtime);
+/* Such as "1.29.0". */
+const char *fm_runtime_version(const fm_runtime *runtime);
+
+/* Loads an ONNX file. All inputs and outputs must be float32 tensors. FM_E_MODEL names the file and the cause. */
+fm_status fm_session_open(fm_session **out, fm_runtime *runtime, const char *path,
+                          const fm_session_options *options, fm_error *err);
+/* The same from memory (copied by the runtime); `name` stands in messages. */
+fm_status fm_session_open_memory(fm_session **out, fm_runtime *runtime, const void *data,
+                                 size_t size, const char *name, const fm_session_options *options,
+                                 fm_error *err);
+void fm_session_close(fm_session **session);
+
+int fm_session_input_count(const fm_session *session);
+int fm_session_output_count(const fm_session *session);
+const fm_tensor_info *fm_session_input(const fm_session *session, int index);
+const fm_tensor_info *fm_session_output(const fm_session *session, int index);
+/* Index of the output of that name, or -1. */
+int fm_session_find_output(const fm_session *session, const char *name);
+/* What really runs it, as operation names end: "onnx_cpu", "coreml", "cuda"... */
+const char *fm_session_backend(const fm_session *session);
+/* Seconds that loading took. */
+double fm_session_load_seconds(const fm_session *session);
+
+/* Buffers for one caller: first input, all outputs. Buffers are 64-byte aligned and live as long as the binding. */
+fm_status fm_binding_create(fm_binding **out, fm_session *session, fm_error *err);
+void fm_binding_destroy(fm_binding **binding);
+float *fm_binding_input(fm_binding *binding);
+const float *fm_binding_output(const fm_binding *binding, int index);
+fm_status fm_binding_run(fm_binding *binding, fm_error *err);
+
+#endif

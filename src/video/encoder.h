@@ -1,0 +1,29 @@
+/*
+ * Encoder choice: H.264 in the order VideoToolbox, NVENC, Quick Sync, VAAPI,
+ * libx264 (then any other H.264 encoder FFmpeg has), each really tried on a
+ * few frames of the size in question before it is believed.
+ *
+ * Thread-safety: Safe.
+ */
+#ifndef FM_VIDEO_ENCODER_H
+#define FM_VIDEO_ENCODER_H
+
+#include <stdbool.h>
+
+#include "facemirror/error.h"
+
+typedef struct fm_encoder_choice {
+    char name[64];  /* FFmpeg's encoder name */
+    bool hardware;
+    char tried[512]; /* why those before it were not taken: "h264_nvenc: ...; ..." */
+} fm_encoder_choice;
+
+/*
+ * Picks an encoder that works for width x height. `forced` (NULL: none) names
+ * the only one to try: an FFmpeg name, or "videotoolbox", "nvenc", "qsv",
+ * "vaapi", "x264". FM_E_RUNTIME names each encoder tried and its error.
+ */
+fm_status fm_encoder_choose(const char *forced, int width, int height, fm_encoder_choice *out,
+                            fm_error *err);
+
+#endif
