@@ -14,10 +14,18 @@
 
 #include <stdbool.h>
 
+/*
+ * Constants for landmarks of a face, with scale = distance of the outer eye
+ * corners. @FIGURES@
+ */
+#define FM_ONE_EURO_MIN_CUTOFF_HZ 1.0
+#define FM_ONE_EURO_BETA 40.0 /* Hz per (eye distance / second) */
+#define FM_ONE_EURO_DERIVATIVE_CUTOFF_HZ 2.0
+
 typedef struct fm_one_euro {
     double min_cutoff_hz; /* > 0 */
     double beta;          /* >= 0 */
-    double derivative_cutoff_hz; /* 1.0 in the paper */
+    double derivative_cutoff_hz; /* > 0; 1.0 in the paper */
     bool started;
     double value, derivative;
 } fm_one_euro;
@@ -25,7 +33,11 @@ typedef struct fm_one_euro {
 /* Forgets the past: the next value passes unchanged. */
 void fm_one_euro_reset(fm_one_euro *filter);
 
-/* Filters one value taken dt seconds after the last (dt <= 0 passes it unchanged). */
+/*
+ * Filters one value taken dt seconds after the last. dt <= 0 or scale <= 0
+ * passes it unchanged and restarts from it; a value that is not finite is
+ * given back and forgotten.
+ */
 double fm_one_euro_apply(fm_one_euro *filter, double value, double scale, double dt);
 
 #endif

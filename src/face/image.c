@@ -1,0 +1,307 @@
+#include "face/image.h"
+
+#include <math.h>
+
+/*
+ * Sample positions are 32.32 fixed point: a step along a row is one addition,
+ * the integer part is a shift, and the error after thousands of steps is
+ * still below a millionth of a pixel, unlike with float increments.
+ */
+#define Q_ONE 4294967296.0
+
+/* Positions beyond this (pixels) are refused, so that no sum of two overflows 64 bits. */
+#define POSITION_MAX 5e8
+
+/* One 8-bit channel inside a plane. */
+typedef struct channel {
+    const uint8_t *data;
+    ptrdiff_t stride; /* bytes between rows */
+    ptrdiff_t step;   /* bytes between pixels */
+    int width, height;
+} channel;
+
+/* Where one output row samples: index coordinates (pixel centres are integers), Q32. */
+typedef struct scan {
+    int64_t x, y;
+    int64_t dx, dy;
+    int count;
+} scan;
+
+static int64_t to_q32(double v)
+{
+    return (int64_t)llrint(v * Q_ONE);
+}
+
+/* 24 bits of the fraction: exact in a float, and signed, which converts faster. */
+static float fraction(int64_t q)
+{
+    return (float)(int32_t)((uint32_t)q >> 8) * 0x1p-24f;
+}
+
+static float lerp(float a, float b, float t)
+{
+    return a + (b - a) * t;
+}
+
+static bool within(int64_t q, int size)
+{
+    return q >= 0 && q < (int64_t)(size - 1) * INT64_C(4294967296);
+}
+
+/* True when every sample of the row has its four neighbours inside: a line is inside if its ends are. */
+static bool scan_is_inside(const scan *s, int width, int height)
+{
+    int64_t last = s->count - 1;
+    return within(s->x, width) && within(s->y, height) && within(s->x + last * s->dx, width) &&
+           within(s->y + last * s->dy, height);
+}
+
+static void sample_inside(const channel *c, const scan *s, float *out)
+{
+    const ptrdiff_t stride = c->stride, step = c->step;
+    int64_t x = s->x, y = s->y;
+    for (int i = 0; i < s->count; i++) {
+        const uint8_t *p = c->data + (ptrdiff_t)(y >> 32) * stride + (ptrdiff_t)(x >> 32) * step;
+        float fx = fraction(x);
+        float top = lerp(p[0], p[step], fx);
+        float bottom = lerp(p[stride], p[stride + step], fx);
+        out[i] = lerp(top, bottom, fraction(y));
+        x += s->dx;
+        y += s->dy;
+    }
+}
+
+static int64_t clamp_q32(int64_t q, int size)
+{
+    int64_t last = (int64_t)(size - 1) * INT64_C(4294967296);
+    return q < 0 ? 0 : q > last ? last : q;
+}
+
+/* Replicating the edge is the same as clamping the position to the outermost pixel centres. */
+static void sample_clamped(const channel *c, const scan *s, float *out)
+{
+    int64_t qx = s->x, qy = s->y;
+    for (int i = 0; i < s->count; i++) {
+        int64_t x = clamp_q32(qx, c->width), y = clamp_q32(qy, c->height);
+        int ix = (int)(x >> 32), iy = (int)(y >> 32);
+        ptrdiff_t right = ix + 1 < c->width ? c->step : 0;
+        ptrdiff_t down = iy + 1 < c->height ? c->stride : 0;
+        const uint8_t *p = c->data + iy * c->stride + ix * c->step;
+        float fx = fraction(x);
+        float top = lerp(p[0], p[right], fx);
+        float bottom = lerp(p[down], p[down + right], fx);
+        out[i] = lerp(top, bottom, fraction(y));
+        qx += s->dx;
+        qy += s->dy;
+    }
+}
+
+static void sample(const channel *c, const scan *s, float *out)
+{
+    if (scan_is_inside(s, c->width, c->height))
+        sample_inside(c, s, out);
+    else
+        sample_clamped(c, s, out);
+}
+
+/* Share of the bilinear weight along one axis that lies on real pixels. */
+static float coverage_1d(int64_t q, int size)
+{
+    float v = (float)((double)q / Q_ONE);
+    float before = v + 1.0f, after = (float)size - v;
+    float least = before < after ? before : after;
+    return least <= 0.0f ? 0.0f : least >= 1.0f ? 1.0f : least;
+}
+
+/*
+ * Black outside: a bilinear sample in which outer pixels are 0 equals the
+ * edge-replicated sample times the share of inner weight (both are separable).
+ */
+static void fade_outside(const scan *s, int width, int height, float bias, size_t plane,
+                         float *out)
+{
+    int64_t x = s->x, y = s->y;
+    for (int i = 0; i < s->count; i++) {
+        float cover = coverage_1d(x, width) * coverage_1d(y, height);
+        for (size_t c = 0; c < 3; c++) {
+            float *v = &out[c * plane + (size_t)i];
+            *v = bias + (*v - bias) * cover;
+        }
+        x += s->dx;
+        y += s->dy;
+    }
+}
+
+/* Y'CbCr (0..255 samples) to R'G'B' in tensor units, before clipping. */
+typedef struct yuv_matrix {
+    float y;                  /* gain of luma, equal for the three */
+    float rv, gu, gv, bu;     /* gains of chroma */
+    float r0, g0, b0;         /* offsets */
+    float low, high;          /* the tensor values of 0 and 255, ordered */
+} yuv_matrix;
+
+/* ITU-R BT.601, BT.709, BT.2020 (non-constant luminance): Kr and Kb; ranges from H.273. */
+static yuv_matrix make_matrix(const fm_image *image, const fm_crop_options *options)
+{
+    static const double kr_kb[3][2] = {{0.299, 0.114}, {0.2126, 0.0722}, {0.2627, 0.0593}};
+    const double *k = kr_kb[image->matrix <= FM_MATRIX_BT2020 ? image->matrix : FM_MATRIX_BT709];
+    double kr = k[0], kb = k[1], kg = 1.0 - kr - kb, scale = options->scale;
+    double gain_y = scale * (image->full_range ? 1.0 : 255.0 / 219.0);
+    double gain_c = scale * (image->full_range ? 1.0 : 255.0 / 224.0);
+    double rv = gain_c * 2.0 * (1.0 - kr), bu = gain_c * 2.0 * (1.0 - kb);
+    double gu = -bu * kb / kg, gv = -rv * kr / kg;
+    double black = options->bias - gain_y * (image->full_range ? 0.0 : 16.0);
+    float at0 = options->bias, at255 = options->bias + 255.0f * options->scale;
+    return (yuv_matrix){
+        .y = (float)gain_y,
+        .rv = (float)rv,
+        .gu = (float)gu,
+        .gv = (float)gv,
+        .bu = (float)bu,
+        .r0 = (float)(black - 128.0 * rv),
+        .g0 = (float)(black - 128.0 * (gu + gv)),
+        .b0 = (float)(black - 128.0 * bu),
+        .low = at0 < at255 ? at0 : at255,
+        .high = at0 < at255 ? at255 : at0,
+    };
+}
+
+static float clip(float v, float low, float high)
+{
+    v = v < low ? low : v;
+    return v > high ? high : v;
+}
+
+/* In place: the three rows hold Y, U, V and then R, G, B. */
+static void convert_row(const yuv_matrix *m, int count, float *restrict a, float *restrict b,
+                        float *restrict c)
+{
+    const yuv_matrix k = *m;
+    for (int i = 0; i < count; i++) {
+        float y = a[i] * k.y, u = b[i], v = c[i];
+        a[i] = clip(y + k.rv * v + k.r0, k.low, k.high);
+        b[i] = clip(y + k.gu * u + k.gv * v + k.g0, k.low, k.high);
+        c[i] = clip(y + k.bu * u + k.b0, k.low, k.high);
+    }
+}
+
+static void scale_row(const fm_crop_options *options, int count, float *out)
+{
+    const float scale = options->scale, bias = options->bias;
+    for (int i = 0; i < count; i++)
+        out[i] = out[i] * scale + bias;
+}
+
+/* Continuous luma position -> index position in a chroma plane, times two: x / 2 - offset. */
+typedef struct chroma_offset {
+    double x, y;
+} chroma_offset;
+
+static chroma_offset make_chroma_offset(fm_chroma_site site)
+{
+    /* Sample i lies at luma position 2i + 1 (centred) or 2i + 0.5 (co-sited with the even pixel). */
+    switch (site) {
+    case FM_CHROMA_CENTER:
+        return (chroma_offset){0.5, 0.5};
+    case FM_CHROMA_TOP_LEFT:
+        return (chroma_offset){0.25, 0.25};
+    case FM_CHROMA_LEFT:
+        break;
+    }
+    return (chroma_offset){0.25, 0.5};
+}
+
+static scan make_scan(double x, double y, double dx, double dy, int count)
+{
+    return (scan){to_q32(x), to_q32(y), to_q32(dx), to_q32(dy), count};
+}
+
+static void fill(float *tensor, size_t count, float value)
+{
+    for (size_t i = 0; i < count; i++)
+        tensor[i] = value;
+}
+
+static bool roi_is_usable(const fm_roi *roi)
+{
+    double reach = fabs(roi->size); /* more than half the diagonal */
+    return isfinite(roi->cx) && isfinite(roi->cy) && isfinite(roi->size) && isfinite(roi->angle) &&
+           fabs(roi->cx) + reach < POSITION_MAX && fabs(roi->cy) + reach < POSITION_MAX;
+}
+
+static void crop_rgb_row(const fm_image *image, const scan *s, const fm_crop_options *options,
+                         size_t plane, float *out)
+{
+    for (size_t i = 0; i < 3; i++) {
+        channel c = {image->plane[0] + i, image->stride[0], 3, image->width, image->height};
+        sample(&c, s, out + i * plane);
+        scale_row(options, s->count, out + i * plane);
+    }
+}
+
+static void crop_yuv_row(const fm_image *image, const scan *luma, const scan *chroma,
+                         const yuv_matrix *matrix, size_t plane, float *out)
+{
+    int cw = image->width / 2 + image->width % 2, ch = image->height / 2 + image->height % 2;
+    channel y = {image->plane[0], image->stride[0], 1, image->width, image->height};
+    channel u = {image->plane[1], image->stride[1], 1, cw, ch};
+    channel v = {image->plane[2], image->stride[2], 1, cw, ch};
+    sample(&y, luma, out);
+    sample(&u, chroma, out + plane);
+    sample(&v, chroma, out + 2 * plane);
+    convert_row(matrix, luma->count, out, out + plane, out + 2 * plane);
+}
+
+void fm_image_crop(const fm_image *image, const fm_roi *roi, const fm_crop_options *options,
+                   float *tensor)
+{
+    const int n = options->size;
+    if (n <= 0)
+        return;
+    const size_t plane = (size_t)n * (size_t)n;
+    if (!roi_is_usable(roi) || image->width < 1 || image->height < 1) {
+        fill(tensor, 3 * plane, options->bias);
+        return;
+    }
+    const double pitch = roi->size / n;
+    const double dx = cos(roi->angle) * pitch, dy = sin(roi->angle) * pitch;
+    const bool yuv = image->format == FM_PIXEL_YUV420P;
+    const yuv_matrix matrix = yuv ? make_matrix(image, options) : (yuv_matrix){0};
+    const chroma_offset site = make_chroma_offset(image->chroma_site);
+
+    for (int v = 0; v < n; v++) {
+        /* Each row starts afresh, so that rounding never adds up over rows. */
+        double left = 0.5 - 0.5 * n, down = v + 0.5 - 0.5 * n;
+        double x = roi->cx + dx * left - dy * down, y = roi->cy + dy * left + dx * down;
+        scan luma = make_scan(x - 0.5, y - 0.5, dx, dy, n);
+        float *row = tensor + (size_t)v * (size_t)n;
+        if (yuv) {
+            scan chroma = make_scan(0.5 * x - site.x, 0.5 * y - site.y, 0.5 * dx, 0.5 * dy, n);
+            crop_yuv_row(image, &luma, &chroma, &matrix, plane, row);
+        } else {
+            crop_rgb_row(image, &luma, options, plane, row);
+        }
+        if (options->border == FM_BORDER_ZERO && !scan_is_inside(&luma, image->width, image->height))
+            fade_outside(&luma, image->width, image->height, options->bias, plane, row);
+    }
+}
+
+fm_roi fm_roi_letterbox(int width, int height)
+{
+    return (fm_roi){0.5 * width, 0.5 * height, width > height ? width : height, 0.0};
+}
+
+fm_point2 fm_roi_to_image(const fm_roi *roi, double u, double v)
+{
+    double c = cos(roi->angle), s = sin(roi->angle);
+    double a = (u - 0.5) * roi->size, b = (v - 0.5) * roi->size;
+    return (fm_point2){(float)(roi->cx + c * a - s * b), (float)(roi->cy + s * a + c * b)};
+}
+
+fm_point2 fm_roi_from_image(const fm_roi *roi, double x, double y)
+{
+    double c = cos(roi->angle), s = sin(roi->angle);
+    double a = x - roi->cx, b = y - roi->cy;
+    return (fm_point2){(float)((c * a + s * b) / roi->size + 0.5),
+                       (float)((c * b - s * a) / roi->size + 0.5)};
+}
