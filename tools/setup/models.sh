@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Step 3: the default models, as their makers publish them (TFLite). Step 6: the same as ONNX.
+
+MODELS_PACKAGE=@mediapipe/face_mesh
+MODELS_PACKAGE_VERSION=0.4.1657299874
+MODELS_ARCHIVE=mediapipe-face_mesh-$MODELS_PACKAGE_VERSION.tgz
+MODELS='face_detection_short_range face_landmark face_landmark_with_attention'
+IMPORTED_MODELS='face_detection_short_range face_landmark' # the third has operators that ONNX lacks
+
+models_ready() { tree_ok "$DEPS" deps/tflite/; }
+
+step_models() {
+  if models_ready; then
+    step 'Models' "already there ($DEPS/tflite)"
+    return
+  fi
+  step 'Models' "downloading $MODELS_PACKAGE $MODELS_PACKAGE_VERSION (npm, 7 MB)"
+  npm_fetch "$MODELS_PACKAGE" "$MODELS_PACKAGE_VERSION" "$MODELS_ARCHIVE"
+  mkdir -p "$TMP/face_mesh" "$TMP/new/tflite"
+  tar -xzf "$TMP/npm/$MODELS_ARCHIVE" -C "$TMP/face_mesh" package/face_mesh_solution_packed_assets.data \
+    package/face_mesh_solution_packed_assets_loader.js 2>"$LOGS/unpack.log" ||
+    die "$MODELS_ARCHIVE cannot be unpacked (see $LOGS/unpack.log): check the free space, then run the same command again."
+  local model
+  for model in $MODELS; do cut_model "$model.tflite"; done
+  replace_dir "$TMP/new/tflite" "$DEPS/tflite"
+  rm -rf "$TMP/npm" "$TMP/face_mesh"
+}
+
+# The package keeps its models in one file; the loader script beside it says from which byte to which.
+cut_model() {
+  local packed=$TMP/face_mesh/package/face_mesh_solution_packed_assets range start end
+  range=$(grep -o "\"filename\": *\"[^\"]*/$1\", *\"start\": *[0-9]*, *\"end\": *[0-9]*" "${packed}_loader.js" |
+    sed 's/.*"start": *\([0-9]*\), *"end": *\([0-9]*\)/\1 \2/')
+  start=${range% *}
+  end=${range#* }
+  if [ -z "$range" ] || [ "$end" -le "$start" ]; then
+    die "$MODELS_PACKAGE does not say where $1 lies: tools/setup/models.sh is written for version $MODELS_PACKAGE_VERSION."
+  fi
+  head -c "$end" "$packed.data" | tail -c "$((end - start))" >"$TMP/new/tflite/$1"
+  sum_ok "$TMP/new/tflite/$1" "deps/tflite/$1" ||
+    die "$1 out of $MODELS_PACKAGE differs from $CHECKSUMS, so nothing was kept: try again, and distrust the source if it stays so."
+}
+
+# step_import PROGRAM: converts what is missing or older than the program or the TFLite file.
+step_import() {
+  local program=$1 model todo=''
+  for model in $IMPORTED_MODELS; do
+    if [ ! -f "$DEPS/models/$model.onnx" ] || [ "$program" -nt "$DEPS/models/$model.onnx" ] ||
+      [ "$DEPS/tflite/$model.tflite" -nt "$DEPS/models/$model.onnx" ]; then
+      todo="$todo $model"
+    fi
+  done
+  if [ -z "$todo" ]; then
+    step 'Import' "already there ($DEPS/models)"
+    return
+  fi
+  step 'Import' "TFLite to ONNX:$todo"
+  mkdir -p "$DEPS/models" "$TMP/import"
+  for model in $todo; do
+    run_logged "$LOGS/import.log" "the import of $model.tflite" \
+      "$program" models import "$DEPS/tflite/$model.tflite" -o "$TMP/import/$model.onnx"
+    [ -s "$TMP/import/$model.onnx" ] || die "the import of $model.tflite wrote no model (see $LOGS/import.log)."
+  done
+  mv "$TMP/import"/* "$DEPS/models/"
+}
