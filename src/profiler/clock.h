@@ -1,0 +1,79 @@
+/*
+ * The profiler's clock: a tick counter that is cheap to read, and its
+ * conversion to nanoseconds.
+ *
+ * Sources, best first: the invariant time-stamp counter on x86-64 (only where
+ * the kernel itself keeps time with it), the generic timer on arm64,
+ * clock_gettime(CLOCK_MONOTONIC) with one tick a nanosecond. The time-stamp
+ * counter's rate is measured against CLOCK_MONOTONIC over two milliseconds
+ * when the clock starts, and again over the whole run whenever a snapshot is
+ * taken.
+ *
+ * Thread-safety: Safe once fmp_clock_init has returned on some thread and the
+ * caller is ordered after that; fmp_clock_set_for_tests is Unsafe.
+ */
+#ifndef FMP_CLOCK_H
+#define FMP_CLOCK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define FMP_CLOCK_HAS_COUNTER 1
+#define FMP_READ_COUNTER() ((uint64_t)__builtin_ia32_rdtsc())
+#elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+#define FMP_CLOCK_HAS_COUNTER 1
+static inline uint64_t fmp_read_generic_timer(void)
+{
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+}
+#define FMP_READ_COUNTER() fmp_read_generic_timer()
+#else
+#define FMP_CLOCK_HAS_COUNTER 0
+#endif
+
+typedef enum fmp_clock_kind {
+    FMP_CLOCK_SYSTEM = 0, /* clock_gettime */
+    FMP_CLOCK_COUNTER,    /* FMP_READ_COUNTER */
+    FMP_CLOCK_TEST        /* a function of a test */
+} fmp_clock_kind;
+
+/* Shared by all threads, written before the first scope only (and by tests). */
+extern _Atomic(int) fmp_clock_kind_in_use;
+
+/* Picks and calibrates the clock. Called once, by the registry. Blocks about 2 ms. */
+void fmp_clock_init(void);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t fmp_clock_monotonic_ns(void);
+
+/* The sources that are not worth inlining. */
+uint64_t fmp_clock_ticks_slow(void);
+
+static inline uint64_t fmp_clock_ticks(void)
+{
+#if FMP_CLOCK_HAS_COUNTER
+    if (!FMP_UNLIKELY(atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) !=
+                      FMP_CLOCK_COUNTER))
+        return FMP_READ_COUNTER();
+#endif
+    return fmp_clock_ticks_slow();
+}
+
+/* Nanoseconds of a tick as measured at the start: never changes, so that fmp_now is monotonic. */
+double fmp_clock_ns_per_tick(void);
+
+/* The same measured from the start until now: the longer the run, the more exact. */
+double fmp_clock_refined_ns_per_tick(void);
+
+/*
+ * FOR TESTS ONLY. Replaces the clock by `ticks` (one tick a nanosecond), or
+ * puts the real one back when it is NULL. Call it while no scope is open.
+ */
+void fmp_clock_set_for_tests(uint64_t (*ticks)(void));
+
+#endif

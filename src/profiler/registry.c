@@ -1,0 +1,69 @@
+#include "registry.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "recorder.h"
+#include "site.h"
+
+fmp_registry fmp_the_registry = {.mutex = PTHREAD_MUTEX_INITIALIZER, .generation = 1};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&fmp_the_registry.mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&fmp_the_registry.mutex);
+}
+
+/*
+ * The figures so far are the parent's: a child that kept them would report
+ * them twice. The other threads do not exist here, and may have been stopped
+ * in the middle of an update. Only memory is written: nothing else is allowed
+ * between fork and exec.
+ */
+static void after_fork_in_child(void)
+{
+    fmp_recorder_forget_others();
+    atomic_fetch_add_explicit(&fmp_the_registry.generation, 1, memory_order_relaxed);
+    atomic_store_explicit(&fmp_the_registry.lost, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&fmp_the_registry.mutex);
+}
+
+static void start(void)
+{
+    fmp_clock_init();
+    fmp_site_init();
+    fmp_recorder_init();
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void fmp_registry_init(void)
+{
+    pthread_once(&once, start);
+}
+
+void fmp_enable(bool on)
+{
+    atomic_store_explicit(&fmp_the_registry.disabled, !on, memory_order_relaxed);
+}
+
+bool fmp_enabled(void)
+{
+    return !atomic_load_explicit(&fmp_the_registry.disabled, memory_order_relaxed);
+}
+
+/* Owners clear their blocks themselves when they see the new generation. */
+void fmp_reset(void)
+{
+    fmp_registry_init();
+    pthread_mutex_lock(&fmp_the_registry.mutex);
+    atomic_fetch_add_explicit(&fmp_the_registry.generation, 1, memory_order_relaxed);
+    atomic_store_explicit(&fmp_the_registry.lost, 0, memory_order_relaxed);
+    fmp_recorder_free_ended();
+    pthread_mutex_unlock(&fmp_the_registry.mutex);
+}
