@@ -1,9 +1,10 @@
 /*
  * Where models are: the search path of the default pack.
  *
- * Order: the given folder; $FACEMIRROR_MODELS; $XDG_DATA_HOME/facemirror/models
- * (or ~/.local/share/...); the folder that the build was configured with;
- * <prefix>/share/facemirror/models.
+ * Order: the given folder and then no other (who names a folder wants those
+ * models); else $FACEMIRROR_MODELS; $XDG_DATA_HOME/facemirror/models (or
+ * ~/.local/share/...); the folder that the build was configured with;
+ * <prefix>/share/facemirror/models. A folder counts when it has both files.
  *
  * Thread-safety: Safe as long as nobody changes the environment.
  */

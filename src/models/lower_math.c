@@ -1,0 +1,132 @@
+/* Operators that work on each element: sums, products, activations. */
+#include "models/lower.h"
+
+/* Whether `from` broadcasts to `to`: equal or 1 in each dimension, counted from the last. */
+static bool broadcasts(const fm_tfl_tensor *from, const fm_tfl_tensor *to)
+{
+    if (from->rank > to->rank)
+        return false;
+    for (int i = 1; i <= from->rank; i++) {
+        int32_t dim = from->dims[from->rank - i];
+        if (dim != 1 && dim != to->dims[to->rank - i])
+            return false;
+    }
+    return true;
+}
+
+/* Whether `out` is what `a` and `b` broadcast to. */
+static bool is_broadcast_of(const fm_tfl_tensor *out, const fm_tfl_tensor *a,
+                            const fm_tfl_tensor *b)
+{
+    if (!broadcasts(a, out) || !broadcasts(b, out) ||
+        out->rank != (a->rank > b->rank ? a->rank : b->rank))
+        return false;
+    for (int i = 1; i <= out->rank; i++) {
+        int32_t left = i <= a->rank ? a->dims[a->rank - i] : 1;
+        int32_t right = i <= b->rank ? b->dims[b->rank - i] : 1;
+        if (out->dims[out->rank - i] != (left > right ? left : right))
+            return false;
+    }
+    return true;
+}
+
+static bool same_shape(const fm_tfl_tensor *a, const fm_tfl_tensor *b)
+{
+    return a->rank == b->rank && broadcasts(a, b) && a->elements == b->elements;
+}
+
+/* NCHW when every computed operand is a picture and one is NCHW already; else the order of TFLite. */
+static fm_form common_form(const fm_lowering *lowering, const int32_t *operands, int count)
+{
+    bool nchw = false;
+    for (int i = 0; i < count; i++) {
+        if (fm_lower_constant(lowering, operands[i]))
+            continue;
+        if (lowering->model->tensors[operands[i]].rank != 4)
+            return FM_FORM_PLAIN;
+        nchw |= fm_lower_made_form(lowering, operands[i]) == FM_FORM_NCHW;
+    }
+    return nchw ? FM_FORM_NCHW : FM_FORM_PLAIN;
+}
+
+/* ADD and MUL: two operands, broadcast as in NumPy. */
+fm_status fm_lower_elementwise(fm_lowering *lowering, const fm_tfl_operator *op)
+{
+    const int32_t operands[2] = {fm_tfl_input(lowering->model, op, 0),
+                                 fm_tfl_input(lowering->model, op, 1)};
+    int32_t output = fm_tfl_output(lowering->model, op, 0);
+    const fm_tfl_tensor *tensors = lowering->model->tensors;
+    if (operands[1] < 0)
+        return fm_lower_fail(lowering, op, "lacks its second operand");
+    const fm_tfl_tensor *a = &tensors[operands[0]], *b = &tensors[operands[1]];
+    const fm_tfl_tensor *out = &tensors[output];
+    if (!is_broadcast_of(out, a, b))
+        return fm_lower_fail(lowering, op, "has shapes that do not fit together");
+
+    fm_form form = common_form(lowering, operands, 2);
+    if (out->rank > 4)
+        form = FM_FORM_PLAIN;
+    fm_value_name left, right, result;
+    fm_status status = fm_lower_need(lowering, operands[0], form, left);
+    if (status == FM_OK)
+        status = fm_lower_need(lowering, operands[1], form, right);
+    if (status != FM_OK)
+        return status;
+    fm_lower_result_name(lowering, op, output, form, result);
+    fm_onnx_node_begin(&lowering->onnx, op->code == FM_TFL_ADD ? "Add" : "Mul", result);
+    fm_onnx_node_input(&lowering->onnx, left);
+    fm_onnx_node_input(&lowering->onnx, right);
+    fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_end(&lowering->onnx);
+    return fm_lower_result(lowering, op, output, form);
+}
+
+/* PRELU: a constant slope [1,1,C] (or one that broadcasts) for what is below zero. */
+fm_status fm_lower_prelu(fm_lowering *lowering, const fm_tfl_operator *op)
+{
+    int32_t input = fm_tfl_input(lowering->model, op, 0);
+    int32_t slope = fm_tfl_input(lowering->model, op, 1);
+    int32_t output = fm_tfl_output(lowering->model, op, 0);
+    const fm_tfl_tensor *tensors = lowering->model->tensors;
+    if (slope < 0 || !fm_lower_constant(lowering, slope))
+        return fm_lower_fail(lowering, op, "has no constant float slope");
+    if (!same_shape(&tensors[input], &tensors[output]) ||
+        !broadcasts(&tensors[slope], &tensors[input]))
+        return fm_lower_fail(lowering, op, "has shapes that do not fit together");
+
+    fm_form form = common_form(lowering, &input, 1);
+    fm_value_name value, factor, result;
+    fm_status status = fm_lower_need(lowering, input, form, value);
+    if (status == FM_OK)
+        status = fm_lower_need(lowering, slope, form, factor);
+    if (status != FM_OK)
+        return status;
+    fm_lower_result_name(lowering, op, output, form, result);
+    fm_onnx_node_begin(&lowering->onnx, "PRelu", result);
+    fm_onnx_node_input(&lowering->onnx, value);
+    fm_onnx_node_input(&lowering->onnx, factor);
+    fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_end(&lowering->onnx);
+    return fm_lower_result(lowering, op, output, form);
+}
+
+/* RELU, RELU6, RELU_N1_TO_1: the fused activations as operators of their own. */
+fm_status fm_lower_unary(fm_lowering *lowering, const fm_tfl_operator *op)
+{
+    int32_t input = fm_tfl_input(lowering->model, op, 0);
+    int32_t output = fm_tfl_output(lowering->model, op, 0);
+    if (!same_shape(&lowering->model->tensors[input], &lowering->model->tensors[output]))
+        return fm_lower_fail(lowering, op, "has shapes that do not fit together");
+    int activation = op->code == FM_TFL_RELU    ? FM_TFL_ACT_RELU
+                     : op->code == FM_TFL_RELU6 ? FM_TFL_ACT_RELU6
+                                                : FM_TFL_ACT_RELU_N1_TO_1;
+    fm_form form = common_form(lowering, &input, 1);
+    fm_value_name value, result;
+    fm_status status = fm_lower_need(lowering, input, form, value);
+    if (status != FM_OK)
+        return status;
+    fm_lower_value_name(lowering, output, form, result);
+    lowering->values[output].made |= 1u << form;
+    lowering->values[output].non_negative = activation != FM_TFL_ACT_RELU_N1_TO_1;
+    return fm_lower_activation(lowering, op, activation, value, result);
+}
