@@ -1,0 +1,92 @@
+/*
+ * The demo clip's expressions as an invertible warp of a still portrait:
+ * blink, brow raise, one-sided smile. Pure geometry: knows no pixels.
+ *
+ * All coordinates are continuous pixels of the still (face/image.h). Each
+ * expression is a warp of its own, one-to-one at every amplitude 0..1, and the
+ * face's warp is their chain:
+ *
+ *     forward:  still -> blink -> brows -> smile -> deformed face
+ *     inverse:  deformed face -> smile -> brows -> blink -> still
+ *
+ * The blink is closed-form in both directions up to a Newton step; brows and
+ * smile are closed-form in the inverse direction, which rendering asks for
+ * each pixel, and fixed-point iterations of a contraction forward (below 1e-6
+ * pixels). Outside fm_warp_bounds the warp is the identity to the last bit.
+ *
+ * How the amplitudes were chosen: full brow raise 0.085 and mouth corner 0.11
+ * of the distance between the outer eye corners, which are strong but natural
+ * movements, and well above what landmark networks jitter by.
+ *
+ * Thread-safety: Safe on a created warp.
+ */
+#ifndef FM_DEMO_WARP_H
+#define FM_DEMO_WARP_H
+
+#include <stdbool.h>
+
+#include "curve.h"
+#include "face/image.h"
+#include "face/topology.h"
+#include "facemirror/run.h" /* fm_side */
+
+typedef struct fm_vec2 {
+    double x, y;
+} fm_vec2;
+
+/* A frame of reference: `origin` and the unit axis that counts as x; y is 90 degrees clockwise of it (down). */
+typedef struct fm_warp_frame {
+    fm_vec2 origin, axis;
+} fm_warp_frame;
+
+/* One eye, in a frame whose x runs from one canthus to the other. */
+typedef struct fm_warp_eye {
+    fm_warp_frame frame;
+    fm_curve upper, lower; /* lid margins */
+    double width;          /* canthus to canthus */
+    double skin_above;     /* height of the upper-lid skin that stretches */
+    double skin_below;
+} fm_warp_eye;
+
+/* A smooth bump that carries what is at `centre` by `move`; axis-aligned ellipse in the face frame. */
+typedef struct fm_warp_bump {
+    fm_vec2 centre, move;
+    double radius_left, radius_right, radius_up, radius_down;
+} fm_warp_bump;
+
+typedef struct fm_warp {
+    fm_warp_frame face;  /* origin between the outer eye corners, x towards the image-right one */
+    double inter_ocular; /* pixels, outer eye corner to outer eye corner */
+    fm_warp_eye eye[2];  /* by fm_side */
+    fm_curve brow;       /* upper contour of both brows, face frame */
+    double brow_lift, brow_thickness, brow_fade_up, brow_fade_down, brow_fade_side;
+    fm_warp_bump corner, cheek;
+} fm_warp;
+
+/* How much of each expression is there, 0 (none) .. 1 (full). */
+typedef struct fm_warp_amount {
+    double blink, brow, smile;
+} fm_warp_amount;
+
+typedef struct fm_warp_rect {
+    double x0, y0, x1, y1;
+} fm_warp_rect;
+
+/*
+ * Fits the warp to a face seen from the front. False, with *warp undefined,
+ * when the landmarks are degenerate: eyes closed or not left and right of each
+ * other, brows below the lids, mouth corner on the midline.
+ */
+bool fm_warp_create(fm_warp *warp, const fm_point3 *points, const fm_topology *topology,
+                    fm_side smile_side);
+
+/* Where the still's point p is in the deformed face, and back. */
+fm_vec2 fm_warp_forward(const fm_warp *warp, const fm_warp_amount *amount, fm_vec2 p);
+fm_vec2 fm_warp_inverse(const fm_warp *warp, const fm_warp_amount *amount, fm_vec2 q);
+
+/* Upright box of all points that the warp can move or move to, at any amount. */
+fm_warp_rect fm_warp_bounds(const fm_warp *warp);
+/* The same for one eye and the blink alone: there a pixel covers much of the still while the lids close. */
+fm_warp_rect fm_warp_eye_bounds(const fm_warp *warp, fm_side side);
+
+#endif
