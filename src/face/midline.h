@@ -40,8 +40,8 @@ bool fm_midline_fit(const fm_point3 *points, const fm_topology *topology, fm_mid
 
 /* Smooths the line over frames in presentation order (angle and offset apart). */
 typedef struct fm_midline_filter {
-    fm_one_euro angle, offset;
-    double last_seconds;
+    fm_one_euro angle, offset; /* radians; pixels */
+    double last_seconds, last_cx, last_cy, last_size;
     bool started;
 } fm_midline_filter;
 
@@ -51,6 +51,9 @@ void fm_midline_filter_init(fm_midline_filter *filter, double min_cutoff_hz, dou
  * face_size in pixels (inter-ocular distance) makes the constants scale-free;
  * (cx, cy) is a reference point on the face (the middle of the eyes), about
  * which the offset is measured so that turning the line does not shift it.
+ * After a gap of more than half a second, or a jump that no head makes (half a
+ * face size, 1.5 times the size, half a radian), the filter starts afresh and
+ * the line passes unchanged.
  */
 fm_line fm_midline_filter_apply(fm_midline_filter *filter, const fm_line *line, double cx, double cy,
                                 double face_size, double seconds);

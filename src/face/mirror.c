@@ -1,0 +1,287 @@
+#include "face/mirror.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/*
+ * Each plane is worked in its own sample coordinates (sample i at x = i).
+ * Scaling is the same in both directions, so a reflection stays a reflection:
+ * only the line's origin moves with the siting and the seam shrinks.
+ */
+typedef struct plane_job {
+    const uint8_t *src;
+    uint8_t *dst;
+    ptrdiff_t src_stride, dst_stride;
+    int width, height;
+    double ox, oy, dx, dy;     /* line */
+    double left, top, right, bottom; /* the picture's outer edges */
+    double sign;               /* +1 keeps positive distances, -1 negative ones */
+    double seam;
+    uint8_t black;
+} plane_job;
+
+/* Interpolation: 32 fraction bits while stepping, of which 11 are used as weights. */
+enum { STEP_BITS = 32, WEIGHT_BITS = 11, WEIGHT_ONE = 1 << WEIGHT_BITS };
+
+/* --- single samples -------------------------------------------------- */
+
+static int clamp_index(double v, int count)
+{
+    if (!(v > 0))
+        return 0;
+    return v < count - 1 ? (int)v : count - 1;
+}
+
+/* Bilinear, edges repeated for the half sample between the last centre and the picture's edge. */
+static double sample_at(const plane_job *p, double x, double y)
+{
+    const double fx = floor(x), fy = floor(y);
+    const int x0 = clamp_index(fx, p->width), x1 = clamp_index(fx + 1, p->width);
+    const int y0 = clamp_index(fy, p->height), y1 = clamp_index(fy + 1, p->height);
+    const uint8_t *a = p->src + y0 * p->src_stride, *b = p->src + y1 * p->src_stride;
+    const double u = x - fx, v = y - fy;
+    const double above = a[x0] + u * (a[x1] - a[x0]);
+    const double below = b[x0] + u * (b[x1] - b[x0]);
+    return above + v * (below - above);
+}
+
+static bool inside(const plane_job *p, double x, double y)
+{
+    return x >= p->left && x <= p->right && y >= p->top && y <= p->bottom;
+}
+
+static double distance(const plane_job *p, double x, double y)
+{
+    return (x - p->ox) * p->dy - (y - p->oy) * p->dx;
+}
+
+/* Any pixel, from the definition: borders, black and the seam. The long runs have a fast way below. */
+static uint8_t general_pixel(const plane_job *p, int x, int y)
+{
+    const double s = distance(p, x, y);
+    const double t = s * p->sign;
+    const double rx = x - 2 * s * p->dy, ry = y + 2 * s * p->dx;
+    const uint8_t own = p->src[y * p->src_stride + x];
+    if (!inside(p, rx, ry))
+        return t >= 0 ? own : p->black;
+    const double reflected = sample_at(p, rx, ry);
+    /* Named by the side they come from, so that a pixel and its partner do the same sum. */
+    const double kept = t >= 0 ? own : reflected, lost = t >= 0 ? reflected : own;
+    const double weight = fabs(t) < p->seam ? 0.5 + 0.5 * fabs(t) / p->seam : 1;
+    return (uint8_t)(weight * kept + (1 - weight) * lost + 0.5);
+}
+
+static void general_run(const plane_job *p, uint8_t *row, int y, int from, int to)
+{
+    for (int x = from; x < to; x++)
+        row[x] = general_pixel(p, x, y);
+}
+
+/* --- runs ------------------------------------------------------------ */
+
+typedef struct run {
+    int from, to; /* empty when to <= from */
+} run;
+
+static int clamp_run(double v, int low, int high)
+{
+    if (!(v > low))
+        return low;
+    return v < high ? (int)v : high;
+}
+
+/* Narrows r to the integers x with a * x + b >= c. */
+static run narrow(run r, double a, double b, double c)
+{
+    if (r.to <= r.from)
+        return r;
+    if (a > 0)
+        r.from = clamp_run(ceil((c - b) / a), r.from, r.to);
+    else if (a < 0)
+        r.to = clamp_run(floor((c - b) / a) + 1, r.from, r.to);
+    else if (!(b >= c))
+        r.to = r.from;
+    return r;
+}
+
+static int64_t to_fixed(double v)
+{
+    return (int64_t)llround(v * (double)((int64_t)1 << STEP_BITS));
+}
+
+/* A run whose four taps all lie in the plane: no checks, one fixed-point step a pixel. */
+static void fast_run(const plane_job *p, uint8_t *row, run r, double x, double y, double step_x,
+                     double step_y)
+{
+    int64_t fx = to_fixed(x), fy = to_fixed(y);
+    const int64_t sx = to_fixed(step_x), sy = to_fixed(step_y);
+    const ptrdiff_t stride = p->src_stride;
+    const uint8_t *src = p->src;
+    const int shift = STEP_BITS - WEIGHT_BITS;
+    for (int i = r.from; i < r.to; i++) {
+        const uint8_t *a = src + (ptrdiff_t)(fy >> STEP_BITS) * stride + (ptrdiff_t)(fx >> STEP_BITS);
+        const uint8_t *b = a + stride;
+        const int u = (int)(fx >> shift) & (WEIGHT_ONE - 1);
+        const int v = (int)(fy >> shift) & (WEIGHT_ONE - 1);
+        const int above = a[0] * WEIGHT_ONE + (a[1] - a[0]) * u;
+        const int below = b[0] * WEIGHT_ONE + (b[1] - b[0]) * u;
+        const int sum = above * WEIGHT_ONE + (below - above) * v;
+        row[i] = (uint8_t)((sum + (1 << (2 * WEIGHT_BITS - 1))) >> (2 * WEIGHT_BITS));
+        fx += sx;
+        fy += sy;
+    }
+}
+
+/* The reflected part of a row: black, border, fast middle, border, black. */
+static void reflected_run(const plane_job *p, uint8_t *row, int y, run r)
+{
+    if (r.to <= r.from)
+        return;
+    /* x' = ax x + bx, y' = ay x + by along the row. */
+    const double s0 = distance(p, 0, y);
+    const double ax = 1 - 2 * p->dy * p->dy, bx = -2 * s0 * p->dy;
+    const double ay = 2 * p->dy * p->dx, by = y + 2 * s0 * p->dx;
+
+    run known = narrow(narrow(r, ax, bx, p->left), -ax, -bx, -p->right);
+    known = narrow(narrow(known, ay, by, p->top), -ay, -by, -p->bottom);
+    if (known.to <= known.from)
+        known = (run){r.from, r.from};
+    memset(row + r.from, p->black, (size_t)(known.from - r.from));
+    memset(row + known.to, p->black, (size_t)(r.to - known.to));
+
+    /* The margin covers the rounding of the fixed-point steps (2^-33 a pixel). */
+    const double margin = 1e-4;
+    run fast = narrow(narrow(known, ax, bx, margin), -ax, -bx, -(p->width - 1 - margin));
+    fast = narrow(narrow(fast, ay, by, margin), -ay, -by, -(p->height - 1 - margin));
+    if (fast.to <= fast.from)
+        fast = (run){known.to, known.to};
+    general_run(p, row, y, known.from, fast.from);
+    if (fast.to > fast.from)
+        fast_run(p, row, fast, ax * fast.from + bx, ay * fast.from + by, ax, ay);
+    general_run(p, row, y, fast.to, known.to);
+}
+
+/*
+ * Splits a row at the line: reflected run, seam, kept run, in the order in
+ * which they lie. A sample on the line itself is kept where there is no seam.
+ */
+static void mirror_row(const plane_job *p, int y)
+{
+    const uint8_t *src = p->src + y * p->src_stride;
+    uint8_t *dst = p->dst + y * p->dst_stride;
+    const double a = p->sign * p->dy, b = p->sign * distance(p, 0, y);
+    const run all = {0, p->width};
+    const run kept = narrow(all, a, b, p->seam);
+    const run lost = narrow(all, -a, -b, fmax(p->seam, 1e-9));
+    run seam = all; /* what lies between; the whole row when the line runs along it */
+    if (a > 0)
+        seam = (run){lost.to, kept.from};
+    else if (a < 0)
+        seam = (run){kept.to, lost.from};
+    else if (kept.to > kept.from || lost.to > lost.from)
+        seam.to = 0;
+
+    reflected_run(p, dst, y, lost);
+    general_run(p, dst, y, seam.from, seam.to);
+    if (kept.to > kept.from)
+        memcpy(dst + kept.from, src + kept.from, (size_t)(kept.to - kept.from));
+}
+
+/* --- pictures -------------------------------------------------------- */
+
+static int plane_extent(int extent, int plane)
+{
+    return plane == 0 ? extent : (extent + 1) / 2;
+}
+
+/* Centre of the first chroma sample, in luma pixels from the picture's corner (fm_chroma_site, image.h). */
+static void chroma_origin(fm_chroma_site site, double *x, double *y)
+{
+    *x = site == FM_CHROMA_CENTER ? 1.0 : 0.5;
+    *y = site == FM_CHROMA_TOP_LEFT ? 0.5 : 1.0;
+}
+
+static plane_job make_job(const fm_image *src, const fm_image *dst, int plane, const fm_line *line,
+                          fm_side keep, double seam)
+{
+    double x0 = 0.5, y0 = 0.5;
+    const double pitch = plane == 0 ? 1 : 2;
+    if (plane != 0)
+        chroma_origin(src->chroma_site, &x0, &y0);
+    const uint8_t luma_black = src->full_range ? 0 : 16;
+    return (plane_job){
+        .src = src->plane[plane],
+        .dst = dst->plane[plane],
+        .src_stride = src->stride[plane],
+        .dst_stride = dst->stride[plane],
+        .width = plane_extent(src->width, plane),
+        .height = plane_extent(src->height, plane),
+        .ox = (line->ox - x0) / pitch,
+        .oy = (line->oy - y0) / pitch,
+        .dx = line->dx,
+        .dy = line->dy,
+        .left = -x0 / pitch,
+        .top = -y0 / pitch,
+        .right = (src->width - x0) / pitch,
+        .bottom = (src->height - y0) / pitch,
+        .sign = keep == FM_SIDE_LEFT ? 1 : -1,
+        .seam = seam > 0 ? seam / pitch : 0,
+        .black = plane == 0 ? luma_black : 128,
+    };
+}
+
+static bool sizes_fit(const fm_image *src, const fm_image *dst)
+{
+    return src->format == FM_PIXEL_YUV420P && dst->format == FM_PIXEL_YUV420P && src->width >= 1 &&
+           src->height >= 1 && (dst->width == src->width || dst->width - 1 == src->width) &&
+           (dst->height == src->height || dst->height - 1 == src->height);
+}
+
+/* Repeats the last column and row where dst is larger. */
+static void pad_plane(const fm_image *src, fm_image *dst, int plane)
+{
+    const int w = plane_extent(src->width, plane), h = plane_extent(src->height, plane);
+    const int dw = plane_extent(dst->width, plane), dh = plane_extent(dst->height, plane);
+    uint8_t *base = dst->plane[plane];
+    const ptrdiff_t stride = dst->stride[plane];
+    if (dw > w)
+        for (int y = 0; y < h; y++)
+            base[y * stride + w] = base[y * stride + w - 1];
+    if (dh > h)
+        memcpy(base + h * stride, base + (h - 1) * stride, (size_t)dw);
+}
+
+void fm_copy_yuv420(const fm_image *src, fm_image *dst)
+{
+    assert(sizes_fit(src, dst));
+    if (!sizes_fit(src, dst))
+        return;
+    for (int plane = 0; plane < 3; plane++) {
+        const size_t w = (size_t)plane_extent(src->width, plane);
+        const int h = plane_extent(src->height, plane);
+        for (int y = 0; y < h; y++)
+            memcpy(dst->plane[plane] + y * dst->stride[plane],
+                   src->plane[plane] + y * src->stride[plane], w);
+        pad_plane(src, dst, plane);
+    }
+}
+
+void fm_mirror_yuv420(const fm_image *src, fm_image *dst, const fm_line *line, fm_side keep,
+                      double seam)
+{
+    assert(sizes_fit(src, dst));
+    if (!sizes_fit(src, dst))
+        return;
+    if (!isfinite(line->ox) || !isfinite(line->oy) || !isfinite(line->dx) || !isfinite(line->dy) ||
+        !isfinite(seam)) {
+        fm_copy_yuv420(src, dst);
+        return;
+    }
+    for (int plane = 0; plane < 3; plane++) {
+        const plane_job job = make_job(src, dst, plane, line, keep, seam);
+        for (int y = 0; y < job.height; y++)
+            mirror_row(&job, y);
+        pad_plane(src, dst, plane);
+    }
+}
