@@ -50,13 +50,18 @@ check_clang() {
   if [ -f fuzz/meson.build ]; then fuzz=(-Dfuzz=true); fi
   step 'clang' "build by clang -Werror${fuzz[0]+, with the fuzz targets}, in build-clang"
   CC=clang build build-clang --buildtype=release -Dwerror=true -Db_lundef=false ${fuzz[0]+"${fuzz[@]}"}
+  # The fuzz targets' smoke runs are meson tests of the suite `fuzz`, which only this build has.
+  if [ -n "${fuzz[0]+there}" ] && meson test -C build-clang --list --suite fuzz 2>/dev/null | grep -q fuzz; then
+    suite build-clang 'the fuzz smoke test' --suite fuzz
+  fi
 }
 
 check_sanitize() {
   step 'Sanitizers' 'tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build-sanitize'
   CC=gcc build build-sanitize --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
-  # Without halt_on_error UBSan prints its finding and the test still passes.
+  # The path is quoted for the sanitizer's own option parser. Without halt_on_error UBSan prints its finding and the test still passes.
   ASAN_OPTIONS="halt_on_error=1:abort_on_error=1:detect_leaks=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}" \
+  LSAN_OPTIONS="suppressions='$PWD/tools/lsan.supp':print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}" \
   UBSAN_OPTIONS="halt_on_error=1:abort_on_error=1:print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}" \
     suite build-sanitize 'the test suite under the sanitizers' --timeout-multiplier 5
 }

@@ -106,7 +106,8 @@ END
   # shellcheck disable=SC2016
   printf '#!/bin/sh\ncase "$*" in *onnxruntime*) exit 1 ;; *) exit 0 ;; esac\n' >"$bin/pkg-config"
   # Above: everything is installed except what FAKE_ABSENT names, and there is no system ONNX Runtime.
-  printf '#!/bin/sh\nexit 1\n' >"$bin/sudo"
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\n[ "${FAKE_SUDO:-ok}" = ok ] && exec "$@"\nexit 1\n' >"$bin/sudo"
   for tool in cc gcc meson ninja ffmpeg; do printf '#!/bin/sh\nexit 0\n' >"$bin/$tool"; done
   chmod +x "$bin"/*
 }
@@ -209,7 +210,10 @@ chmod +x "$work/id"
 ln -sf "$work/id" "$bin/id"
 expect 'no root, no sudo: the command to run' fails_saying 'no sudo, so run as root: apt-get update && apt-get install --no-install-recommends npm;' packages
 mv "$work/sudo" "$bin/"
+export FAKE_SUDO=refuses
 expect 'sudo refuses: the command to run' fails_saying 'run as root: apt-get update && apt-get install' packages
+expect 'sudo refuses: apt-get is not called' [ ! -s "$work/apt.calls" ]
+unset FAKE_SUDO
 rm "$bin/id"
 ln -s "$(command -v id)" "$bin/id"
 mv "$work/npm" "$bin/"

@@ -18,7 +18,7 @@ step() { # step NAME TEXT
 }
 
 die() {
-  printf 'facemirror set-up stopped: %s\n' "$*" >&2
+  printf 'stopped: %s\n' "$*" >&2
   exit 1
 }
 

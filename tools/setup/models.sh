@@ -55,11 +55,13 @@ step_import() {
     return
   fi
   step 'Import' "TFLite to ONNX:$todo"
-  mkdir -p "$DEPS/models" "$TMP/import"
+  [ -x "$program" ] || die "$program is not there though the build went well: run 'make clean', then the same command again."
+  mkdir -p "$TMP/import"
   for model in $todo; do
     run_logged "$LOGS/import.log" "the import of $model.tflite" \
       "$program" models import "$DEPS/tflite/$model.tflite" -o "$TMP/import/$model.onnx"
     [ -s "$TMP/import/$model.onnx" ] || die "the import of $model.tflite wrote no model (see $LOGS/import.log)."
   done
+  mkdir -p "$DEPS/models"
   mv "$TMP/import"/* "$DEPS/models/"
 }

@@ -75,7 +75,7 @@ step_packages() { # step_packages [tests]
     sudo=sudo
   fi
   step 'System packages' "installing $MISSING (${sudo:+sudo }apt-get)"
-  apt "$sudo" update || die "apt-get update failed (see $LOGS/apt.log): check the network, or run as root: $command; then run the same make command again."
+  apt "$sudo" update || die "apt-get update did not work (see $LOGS/apt.log): check the network and your sudo rights, or run as root: $command; then run the same make command again."
   # shellcheck disable=SC2086 # the list is split on purpose
   apt "$sudo" install --yes --no-install-recommends $MISSING ||
     die "apt-get could not install the packages (see $LOGS/apt.log): run as root: $command; then run the same make command again."
