@@ -32,8 +32,24 @@ static fm_status finish(fm_lowering *lowering, const char *name, uint8_t **onnx,
     }
 }
 
+static bool style_is_blocked(fm_import_style style)
+{
+#if defined(__x86_64__) || defined(_M_X64)
+    return style != FM_IMPORT_PLAIN;
+#else
+    return style == FM_IMPORT_BLOCKED;
+#endif
+}
+
 fm_status fm_import_tflite(const uint8_t *tflite, size_t size, const char *name, uint8_t **onnx,
                            size_t *onnx_size, fm_error *err)
+{
+    return fm_import_tflite_as(tflite, size, name, FM_IMPORT_AUTO, onnx, onnx_size, err);
+}
+
+fm_status fm_import_tflite_as(const uint8_t *tflite, size_t size, const char *name,
+                              fm_import_style style, uint8_t **onnx, size_t *onnx_size,
+                              fm_error *err)
 {
     *onnx = NULL;
     *onnx_size = 0;
@@ -41,7 +57,8 @@ fm_status fm_import_tflite(const uint8_t *tflite, size_t size, const char *name,
     fm_status status = fm_tfl_open(&model, tflite, size, name, err);
     if (status != FM_OK)
         return status;
-    fm_lowering lowering = {.model = &model, .file = name, .err = err};
+    fm_lowering lowering = {
+        .model = &model, .blocked = style_is_blocked(style), .file = name, .err = err};
     fm_onnx_init(&lowering.onnx, OUTPUT_FACTOR * size + OUTPUT_EXTRA);
     status = fm_lower_graph(&lowering);
     if (status == FM_OK)

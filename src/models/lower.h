@@ -53,13 +53,14 @@ typedef struct fm_lowering {
     fm_onnx onnx;
     fm_value *values; /* model->tensor_count */
     unsigned limits_made; /* bit set of the Clip limits that are in the graph */
-    const char *file; /* for messages */
+    bool blocked;         /* FM_IMPORT_BLOCKED */
+    const char *file;     /* for messages */
     fm_error *err;
 } fm_lowering;
 
 /*
- * Writes the whole graph into lowering->onnx. `model`, `onnx`, `file`, `err` are
- * set by the caller; the rest is zero. fm_lower_free in any case.
+ * Writes the whole graph into lowering->onnx. `model`, `onnx`, `blocked`, `file`
+ * and `err` are set by the caller; the rest is zero. fm_lower_free in any case.
  */
 fm_status fm_lower_graph(fm_lowering *lowering);
 void fm_lower_free(fm_lowering *lowering);
@@ -77,6 +78,8 @@ void fm_lower_value_name(const fm_lowering *lowering, int32_t tensor, fm_form fo
 bool fm_lower_defined(const fm_lowering *lowering, int32_t tensor);
 /* The float constant behind a tensor (float32 or float16, maybe through DEQUANTIZE); NULL: computed at run time. */
 const fm_tfl_tensor *fm_lower_constant(const fm_lowering *lowering, int32_t tensor);
+/* Element of a float constant, in TFLite's order. */
+float fm_lower_constant_at(const fm_tfl_tensor *constant, size_t index);
 /* Makes the form exist (writes the constant, or a conversion) and gives its name. The tensor must be defined. */
 fm_status fm_lower_need(fm_lowering *lowering, int32_t tensor, fm_form form, fm_value_name out);
 /* The form that a computed tensor has already; NCHW when it has both. */

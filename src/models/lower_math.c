@@ -1,6 +1,9 @@
 /* Operators that work on each element: sums, products, activations. */
 #include "models/lower.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* Whether `from` broadcasts to `to`: equal or 1 in each dimension, counted from the last. */
 static bool broadcasts(const fm_tfl_tensor *from, const fm_tfl_tensor *to)
 {
@@ -81,6 +84,72 @@ fm_status fm_lower_elementwise(fm_lowering *lowering, const fm_tfl_operator *op)
     return fm_lower_result(lowering, op, output, form);
 }
 
+enum { DERIVED_NAME_MAX = FM_VALUE_NAME_MAX + 16 };
+
+/* `result` = `input` with each channel multiplied: a depthwise 1x1 convolution. factor = offset + sign * slope. */
+static void write_channel_scale(fm_lowering *lowering, const char *input, const char *result,
+                                const fm_tfl_tensor *slope, float offset, float sign)
+{
+    const int64_t channels = (int64_t)slope->elements;
+    const int64_t dims[4] = {channels, 1, 1, 1}, window[2] = {1, 1};
+    char factors[DERIVED_NAME_MAX + 8];
+    snprintf(factors, sizeof factors, "%s~scale", result);
+    uint8_t *out =
+        fm_onnx_constant_f32(&lowering->onnx, factors, dims, 4, slope->elements);
+    for (size_t i = 0; out && i < slope->elements; i++) {
+        float factor = offset + sign * fm_lower_constant_at(slope, i);
+        uint32_t bits;
+        memcpy(&bits, &factor, sizeof bits);
+        for (int byte = 0; byte < 4; byte++)
+            *out++ = (uint8_t)(bits >> (8 * byte));
+    }
+    fm_onnx_node_begin(&lowering->onnx, "Conv", result);
+    fm_onnx_node_input(&lowering->onnx, input);
+    fm_onnx_node_input(&lowering->onnx, factors);
+    fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_ints(&lowering->onnx, "kernel_shape", window, 2);
+    fm_onnx_node_int(&lowering->onnx, "group", channels);
+    fm_onnx_node_end(&lowering->onnx);
+}
+
+static void write_relu(fm_lowering *lowering, const char *input, const char *result)
+{
+    fm_onnx_node_begin(&lowering->onnx, "Relu", result);
+    fm_onnx_node_input(&lowering->onnx, input);
+    fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_end(&lowering->onnx);
+}
+
+/*
+ * PRELU(x) = slope x + (1 - slope) relu(x). Where no slope is above 1 the
+ * factor may go inside, relu((1 - slope) x), and the runtime fuses that Relu
+ * and the sum into the two convolutions.
+ */
+static void write_blocked_prelu(fm_lowering *lowering, const char *input, const char *result,
+                                const fm_tfl_tensor *slope)
+{
+    bool inside = true;
+    for (size_t i = 0; i < slope->elements; i++)
+        inside &= fm_lower_constant_at(slope, i) <= 1;
+    char rest[DERIVED_NAME_MAX], positive[DERIVED_NAME_MAX], scaled[DERIVED_NAME_MAX];
+    snprintf(rest, sizeof rest, "%s~rest", result);
+    snprintf(positive, sizeof positive, "%s~positive", result);
+    snprintf(scaled, sizeof scaled, "%s~scaled", result);
+    if (inside) {
+        write_channel_scale(lowering, input, rest, slope, 1, -1);
+        write_relu(lowering, rest, positive);
+    } else {
+        write_relu(lowering, input, rest);
+        write_channel_scale(lowering, rest, positive, slope, 1, -1);
+    }
+    write_channel_scale(lowering, input, scaled, slope, 0, 1);
+    fm_onnx_node_begin(&lowering->onnx, "Add", result);
+    fm_onnx_node_input(&lowering->onnx, scaled);
+    fm_onnx_node_input(&lowering->onnx, positive);
+    fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_end(&lowering->onnx);
+}
+
 /* PRELU: a constant slope [1,1,C] (or one that broadcasts) for what is below zero. */
 fm_status fm_lower_prelu(fm_lowering *lowering, const fm_tfl_operator *op)
 {
@@ -97,11 +166,20 @@ fm_status fm_lower_prelu(fm_lowering *lowering, const fm_tfl_operator *op)
     fm_form form = common_form(lowering, &input, 1);
     fm_value_name value, factor, result;
     fm_status status = fm_lower_need(lowering, input, form, value);
-    if (status == FM_OK)
-        status = fm_lower_need(lowering, slope, form, factor);
     if (status != FM_OK)
         return status;
     fm_lower_result_name(lowering, op, output, form, result);
+    const fm_tfl_tensor *slopes = fm_lower_constant(lowering, slope);
+    bool by_channel = form == FM_FORM_NCHW && slopes->rank > 0 &&
+                      slopes->elements == (size_t)tensors[input].dims[3] &&
+                      slopes->dims[slopes->rank - 1] == tensors[input].dims[3];
+    if (lowering->blocked && by_channel) {
+        write_blocked_prelu(lowering, value, result, slopes);
+        return fm_lower_result(lowering, op, output, form);
+    }
+    status = fm_lower_need(lowering, slope, form, factor);
+    if (status != FM_OK)
+        return status;
     fm_onnx_node_begin(&lowering->onnx, "PRelu", result);
     fm_onnx_node_input(&lowering->onnx, value);
     fm_onnx_node_input(&lowering->onnx, factor);

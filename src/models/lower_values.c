@@ -126,13 +126,24 @@ static uint32_t float_bits_from_half(uint16_t half)
     return sign | (exponent + (127 - 15)) << 23 | fraction << 13;
 }
 
+static uint32_t element_bits(const fm_tfl_tensor *constant, size_t index)
+{
+    if (constant->type == FM_TFL_FLOAT32)
+        return fm_le32(constant->data + 4 * index);
+    return float_bits_from_half(fm_le16(constant->data + 2 * index));
+}
+
+float fm_lower_constant_at(const fm_tfl_tensor *constant, size_t index)
+{
+    uint32_t bits = element_bits(constant, index);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 static void copy_element(uint8_t *out, const fm_tfl_tensor *data, size_t index)
 {
-    if (data->type == FM_TFL_FLOAT32) {
-        memcpy(out, data->data + 4 * index, 4);
-        return;
-    }
-    uint32_t bits = float_bits_from_half(fm_le16(data->data + 2 * index));
+    uint32_t bits = element_bits(data, index);
     for (int i = 0; i < 4; i++)
         out[i] = (uint8_t)(bits >> (8 * i));
 }
