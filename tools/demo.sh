@@ -21,7 +21,7 @@ meaning() { # meaning FILE: what one output is, in one line
     *landmarks*.csv) echo 'the landmarks, frame by frame' ;;
     *.txt) echo 'the report: where the time went, what to do about it' ;;
     *.html) echo 'the report with graphs, for a browser' ;;
-    *.json | *.fmprof) echo 'the profile, for facemirror report and compare' ;;
+    *.json | *.fmprof) echo 'the profile as data: all figures of the report' ;;
     *.csv) echo 'a table' ;;
     *) echo 'further output' ;;
   esac
@@ -33,6 +33,7 @@ list_outputs() {
   for file in "$OUT"/*; do
     printf '  %-34s %s\n' "$(basename "$file")" "$(meaning "$file")"
   done
+  printf 'The report of the run (where the time went, what to do about it) stands above this list.\n'
 }
 
 make_clip() {

@@ -22,7 +22,10 @@ STEPS=7
 begin
 set_up packages onnxruntime models portrait
 # `lib` instead of Debian's lib/<triplet>: the place is then known to this script and to the loader (ldconfig).
-step_build build-install --buildtype=release -Dtests=false --prefix "$PREFIX" --libdir lib
+# The run path finds ONNX Runtime also below a prefix that the loader does not search. Not for macOS yet.
+# shellcheck disable=SC2016 # the loader expands $ORIGIN
+step_build build-install --buildtype=release -Dtests=false --prefix "$PREFIX" --libdir lib \
+  '-Dc_link_args=-Wl,-rpath,$ORIGIN/../lib'
 step_import build-install/src/cli/facemirror
 step 'Install' "into $DESTDIR$PREFIX"
 run_logged "$LOGS/install.log" 'meson install' meson install -C build-install --no-rebuild

@@ -50,7 +50,9 @@ need_packages() {
 # The fuzz targets link libFuzzer, which Debian packages apart from clang (libclang-rt-dev follows its version).
 clang_runtime_there() {
   local dir
-  dir=$(clang -print-runtime-dir 2>/dev/null) && [ -n "$(find "$dir" -maxdepth 1 -name 'libclang_rt.fuzzer*' 2>/dev/null | head -n 1)" ]
+  # Not -print-runtime-dir: clang 19 of Debian names a folder there that does not exist.
+  dir=$(clang -print-resource-dir 2>/dev/null) &&
+    [ -n "$(find "$dir/lib" -name 'libclang_rt.fuzzer*' 2>/dev/null | head -n 1)" ]
 }
 
 step_packages() { # step_packages [tests]
