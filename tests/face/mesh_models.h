@@ -1,0 +1,126 @@
+/*
+ * For tests: detector and landmark network, imported from the TFLite files
+ * that the set-up unpacks, run over plain image views.
+ */
+#ifndef TESTS_FACE_MESH_MODELS_H
+#define TESTS_FACE_MESH_MODELS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "face/tracker.h"
+#include "inference/session.h"
+#include "models/import.h"
+
+typedef struct mesh_network {
+    fm_session *session;
+    fm_binding *binding;
+} mesh_network;
+
+typedef struct mesh_models {
+    fm_runtime *runtime;
+    mesh_network detector, landmarker;
+    int regressors, scores;   /* output indices */
+    int landmarks, presence;
+} mesh_models;
+
+static inline bool mesh_open_network(fm_runtime *runtime, const char *dir, const char *name,
+                                     mesh_network *out)
+{
+    char path[FM_PATH_MAX];
+    uint8_t *tflite = NULL, *onnx = NULL;
+    size_t size = 0, onnx_size = 0;
+    fm_error err = {0};
+    assert_true(fm_path_join(path, dir, name));
+    if (fm_file_read(path, 64u << 20, &tflite, &size, &err) != FM_OK) {
+        print_message("skipped: %s\n", err.message);
+        return false;
+    }
+    if (fm_import_tflite(tflite, size, name, &onnx, &onnx_size, &err) != FM_OK ||
+        fm_session_open_memory(&out->session, runtime, onnx, onnx_size, name, NULL, &err) != FM_OK ||
+        fm_binding_create(&out->binding, out->session, &err) != FM_OK)
+        fail_msg("%s", err.message);
+    free(tflite);
+    free(onnx);
+    return true;
+}
+
+/* False when the model files are not there. */
+static inline bool mesh_open(mesh_models *m, const char *dir)
+{
+    fm_error err = {0};
+    *m = (mesh_models){0};
+    if (fm_runtime_create(&m->runtime, NULL, NULL, &err) != FM_OK)
+        fail_msg("%s", err.message);
+    if (!mesh_open_network(m->runtime, dir, "face_detection_short_range.tflite", &m->detector) ||
+        !mesh_open_network(m->runtime, dir, "face_landmark.tflite", &m->landmarker))
+        return false;
+    m->regressors = fm_session_find_output(m->detector.session, "regressors");
+    m->scores = fm_session_find_output(m->detector.session, "classificators");
+    m->landmarks = fm_session_find_output(m->landmarker.session, "conv2d_21");
+    m->presence = fm_session_find_output(m->landmarker.session, "conv2d_31");
+    assert_true(m->regressors >= 0 && m->scores >= 0 && m->landmarks >= 0 && m->presence >= 0);
+    return true;
+}
+
+static inline void mesh_close(mesh_models *m)
+{
+    fm_binding_destroy(&m->detector.binding);
+    fm_binding_destroy(&m->landmarker.binding);
+    fm_session_close(&m->detector.session);
+    fm_session_close(&m->landmarker.session);
+    fm_runtime_destroy(&m->runtime);
+}
+
+static inline int mesh_detect(mesh_models *m, const fm_image *image, fm_detection *out, int max)
+{
+    fm_error err = {0};
+    fm_roi roi = fm_roi_letterbox(image->width, image->height);
+    fm_image_crop(image, &roi, &fm_blazeface_crop, fm_binding_input(m->detector.binding));
+    if (fm_binding_run(m->detector.binding, &err) != FM_OK)
+        fail_msg("%s", err.message);
+    return fm_blazeface_decode(fm_binding_output(m->detector.binding, m->regressors),
+                               fm_binding_output(m->detector.binding, m->scores), 0.5f, &roi, out,
+                               max);
+}
+
+/* Raw landmarks (valid until the next call) and the presence logit. */
+static inline const float *mesh_landmarks(mesh_models *m, const fm_image *image, const fm_roi *roi,
+                                          float *presence_logit)
+{
+    fm_error err = {0};
+    fm_image_crop(image, roi, &fm_facemesh_crop, fm_binding_input(m->landmarker.binding));
+    if (fm_binding_run(m->landmarker.binding, &err) != FM_OK)
+        fail_msg("%s", err.message);
+    *presence_logit = fm_binding_output(m->landmarker.binding, m->presence)[0];
+    return fm_binding_output(m->landmarker.binding, m->landmarks);
+}
+
+/* One frame through a tracker, as tracker.h tells. */
+static inline void mesh_track(mesh_models *m, fm_tracker *t, const fm_image *image, double seconds,
+                              fm_face *face)
+{
+    fm_roi roi;
+    bool have = fm_tracker_begin(t, image->width, image->height, seconds, &roi);
+    do {
+        if (!have) {
+            fm_detection d[8];
+            have = fm_tracker_detected(t, d, mesh_detect(m, image, d, 8), &roi);
+        }
+        if (have) {
+            float logit = 0.0f;
+            const float *raw = mesh_landmarks(m, image, &roi, &logit);
+            fm_tracker_landmarks(t, raw, logit);
+        }
+        have = false;
+    } while (fm_tracker_wants_detection(t));
+    fm_tracker_end(t, face);
+}
+
+#endif

@@ -1,0 +1,286 @@
+/*
+ * Landmarks against Google's own Face Mesh (facemesh_expected.json): the same
+ * pixels, detector, roi, crop, one landmark pass. Needs the shared reference
+ * folder and the unpacked models; what is missing is skipped by name.
+ */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mesh_models.h"
+
+#include <jansson.h>
+
+enum { POINTS = 468, EXIT_SKIP = 77, COMMAND_MAX = 4 * FM_PATH_MAX };
+
+/* Shares of the eye distance (33 to 263). */
+typedef struct deviation {
+    double mean, max, z;
+} deviation;
+
+/* From equal pixels nothing is left but the two decimals of the reference and float order. */
+static const deviation rgb_limit = {0.0002, 0.0005, 0.0002};
+/* Chroma at half the resolution, and one rounding more. */
+static const deviation yuv_limit = {0.002, 0.006, 0.002};
+/* The whole chain: what the product promises. */
+static const deviation own_limit = {0.005, 0.02, 0.01};
+
+static const char *source_root; /* set by main, constant afterwards */
+
+typedef struct fixture {
+    mesh_models models;
+    json_t *records;
+    char shared[FM_PATH_MAX], temporary[64];
+} fixture;
+
+static const char *get_string(const json_t *record, const char *key)
+{
+    return json_string_value(json_object_get(record, key));
+}
+
+/* Runs a shell command with the file names quoted by the caller; true when it succeeded. */
+static bool run_command(const char *command)
+{
+    return system(command) == 0;
+}
+
+static void path_in(char *out, const char *dir, const char *name)
+{
+    assert_true(fm_path_join(out, dir, name));
+    assert_null(strchr(out, '\'')); /* so that it can be quoted */
+}
+
+/* Where the picture of a record is; frames of the video were saved as PNG. */
+static void picture_path(const fixture *f, const json_t *record, char *out)
+{
+    const char *image = get_string(record, "image");
+    const json_t *frame = json_object_get(record, "frame");
+    char name[256];
+    if (json_is_integer(frame)) {
+        snprintf(name, sizeof name, "media/frames/%.*s_f%03d.png", (int)strcspn(image, "."), image,
+                 (int)json_integer_value(frame));
+        path_in(out, f->shared, name);
+    } else if (strcmp(image, "astronaut.png") == 0) {
+        path_in(out, source_root, "deps/portrait/astronaut.png");
+    } else {
+        snprintf(name, sizeof name, "media/%s", image);
+        path_in(out, f->shared, name);
+    }
+}
+
+static bool hash_is(const char *path, const char *sha256)
+{
+    char command[COMMAND_MAX];
+    snprintf(command, sizeof command, "echo '%s  %s' | sha256sum --check --status -", sha256, path);
+    return run_command(command);
+}
+
+/*
+ * Decodes to packed RGB in f->temporary, the very pixels of the reference.
+ * JPEG goes through djpeg, as decoders differ by a level or two in chroma.
+ */
+static bool decode_rgb(const fixture *f, const json_t *record, size_t size)
+{
+    char path[FM_PATH_MAX], command[COMMAND_MAX];
+    picture_path(f, record, path);
+    const char *dot = strrchr(path, '.');
+    if (dot && strcmp(dot, ".jpg") == 0)
+        snprintf(command, sizeof command, "djpeg -pnm '%s' 2>/dev/null | tail -c %zu > '%s'", path,
+                 size, f->temporary);
+    else
+        snprintf(command, sizeof command,
+                 "ffmpeg -nostdin -v error -y -i '%s' -f rawvideo -pix_fmt rgb24 '%s'", path,
+                 f->temporary);
+    return run_command(command) && hash_is(f->temporary, get_string(record, "rgb_sha256"));
+}
+
+/* The same picture as YUV: the video's own samples, or a conversion of the RGB pixels. */
+static bool decode_yuv(const fixture *f, const json_t *record, int width, int height)
+{
+    char path[FM_PATH_MAX], command[COMMAND_MAX];
+    const json_t *frame = json_object_get(record, "frame");
+    if (json_is_integer(frame)) {
+        char name[256];
+        snprintf(name, sizeof name, "media/%s", get_string(record, "image"));
+        path_in(path, f->shared, name);
+        snprintf(command, sizeof command,
+                 "ffmpeg -nostdin -v error -y -i '%s' -vf 'select=eq(n\\,%d)' -frames:v 1 "
+                 "-f rawvideo -pix_fmt yuv420p '%s'",
+                 path, (int)json_integer_value(frame), f->temporary);
+    } else {
+        snprintf(command, sizeof command,
+                 "ffmpeg -nostdin -v error -y -f rawvideo -pix_fmt rgb24 -s %dx%d -i '%s' "
+                 "-sws_flags bicubic+accurate_rnd+full_chroma_inp -f rawvideo -pix_fmt yuv420p "
+                 "'%s.yuv' && mv '%s.yuv' '%s'",
+                 width, height, f->temporary, f->temporary, f->temporary, f->temporary);
+    }
+    return run_command(command);
+}
+
+static uint8_t *read_pixels(const fixture *f, size_t size)
+{
+    fm_error err = {0};
+    uint8_t *pixels = NULL;
+    size_t got = 0;
+    if (fm_file_read(f->temporary, 256u << 20, &pixels, &got, &err) != FM_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(got, size);
+    return pixels;
+}
+
+static deviation measure(const json_t *expected, const fm_point3 *points)
+{
+    double sum = 0.0, max = 0.0, z = 0.0, eye[2][2] = {{0}};
+    for (size_t i = 0; i < POINTS; i++) {
+        const json_t *p = json_array_get(expected, i);
+        double x = json_number_value(json_array_get(p, 0)), y = json_number_value(json_array_get(p, 1));
+        double d = hypot(points[i].x - x, points[i].y - y);
+        sum += d;
+        max = fmax(max, d);
+        z += fabs(points[i].z - json_number_value(json_array_get(p, 2)));
+        if (i == 33 || i == 263) {
+            eye[i == 263][0] = x;
+            eye[i == 263][1] = y;
+        }
+    }
+    double size = hypot(eye[0][0] - eye[1][0], eye[0][1] - eye[1][1]);
+    return (deviation){sum / POINTS / size, max / size, z / POINTS / size};
+}
+
+static fm_roi find_roi(fixture *f, const fm_image *image)
+{
+    fm_detection detections[4];
+    int count = mesh_detect(&f->models, image, detections, 4);
+    assert_true(count >= 1);
+    return fm_roi_from_detection(&detections[0]);
+}
+
+static deviation run_landmarks(fixture *f, const fm_image *image, const fm_roi *roi,
+                               const json_t *record)
+{
+    static fm_point3 points[POINTS];
+    float logit = 0.0f;
+    const float *raw = mesh_landmarks(&f->models, image, roi, &logit);
+    assert_true(fm_sigmoid(logit) > 0.5f);
+    assert_true(fm_landmarks_from_network(raw, POINTS, FM_FACEMESH_SIZE, roi, points));
+    return measure(json_object_get(record, "landmarks"), points);
+}
+
+/* Gives the roi that the detector found. */
+static deviation run_rgb(fixture *f, const json_t *record, int width, int height, fm_roi *roi)
+{
+    uint8_t *pixels = read_pixels(f, (size_t)width * (size_t)height * 3);
+    fm_image image = {.format = FM_PIXEL_RGB24, .width = width, .height = height,
+                      .plane = {pixels}, .stride = {3 * width}};
+    *roi = find_roi(f, &image);
+    deviation d = run_landmarks(f, &image, roi, record);
+    free(pixels);
+    return d;
+}
+
+/*
+ * Once through the roi of the RGB picture, which shows the crop alone, once
+ * through its own: the detector's box moves by tenths of a pixel with the
+ * rounding of the pixels, and the landmarks with it.
+ */
+static void run_yuv(fixture *f, const json_t *record, int width, int height, const fm_roi *rgb_roi,
+                    deviation *same_roi, deviation *own_roi)
+{
+    size_t luma = (size_t)width * (size_t)height;
+    size_t chroma = (size_t)((width + 1) / 2) * (size_t)((height + 1) / 2);
+    uint8_t *pixels = read_pixels(f, luma + 2 * chroma);
+    fm_image image = {.format = FM_PIXEL_YUV420P, .width = width, .height = height,
+                      .plane = {pixels, pixels + luma, pixels + luma + chroma},
+                      .stride = {width, (width + 1) / 2, (width + 1) / 2},
+                      .matrix = FM_MATRIX_BT601, .chroma_site = FM_CHROMA_LEFT};
+    const fm_roi roi = find_roi(f, &image);
+    *same_roi = run_landmarks(f, &image, rgb_roi, record);
+    *own_roi = run_landmarks(f, &image, &roi, record);
+    free(pixels);
+}
+
+static void print_row(const json_t *record, const char *pixels, deviation d)
+{
+    const json_t *frame = json_object_get(record, "frame");
+    print_message("%-22s %5d  %-17s mean %.4f %%  max %.4f %%  z %.4f %% of eye distance\n",
+                  get_string(record, "image"), json_is_integer(frame) ? (int)json_integer_value(frame) : 0,
+                  pixels, 100 * d.mean, 100 * d.max, 100 * d.z);
+}
+
+static void test_matches_reference(void **state)
+{
+    fixture *f = *state;
+    size_t i;
+    json_t *record;
+    int compared = 0;
+    json_array_foreach(f->records, i, record) {
+        if (strcmp(get_string(record, "model"), "facemesh-468") != 0 ||
+            !json_is_array(json_object_get(record, "landmarks")))
+            continue;
+        int width = (int)json_integer_value(json_object_get(record, "width"));
+        int height = (int)json_integer_value(json_object_get(record, "height"));
+        if (!decode_rgb(f, record, (size_t)width * (size_t)height * 3)) {
+            print_message("SKIPPED %s: no decoder here gives the reference's pixels\n",
+                          get_string(record, "image"));
+            continue;
+        }
+        fm_roi roi;
+        deviation d = run_rgb(f, record, width, height, &roi), own;
+        print_row(record, "rgb24", d);
+        assert_true(d.mean <= rgb_limit.mean && d.max <= rgb_limit.max && d.z <= rgb_limit.z);
+
+        assert_true(decode_yuv(f, record, width, height));
+        run_yuv(f, record, width, height, &roi, &d, &own);
+        print_row(record, "yuv420p, same roi", d);
+        assert_true(d.mean <= yuv_limit.mean && d.max <= yuv_limit.max && d.z <= yuv_limit.z);
+        print_row(record, "yuv420p, own roi", own);
+        assert_true(own.mean <= own_limit.mean && own.max <= own_limit.max && own.z <= own_limit.z);
+        compared++;
+    }
+    if (compared == 0)
+        skip();
+}
+
+static bool find_shared(fixture *f)
+{
+    const char *dir = getenv("FACEMIRROR_SHARED");
+    if (dir && *dir)
+        snprintf(f->shared, sizeof f->shared, "%s", dir);
+    else
+        path_in(f->shared, source_root, "../shared");
+    char path[FM_PATH_MAX];
+    path_in(path, f->shared, "reference/facemesh_expected.json");
+    json_error_t error;
+    f->records = json_load_file(path, 0, &error);
+    return f->records != NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static fixture f;
+    source_root = argc > 1 ? argv[1] : ".";
+    if (!find_shared(&f)) {
+        printf("skipped: no reference data (FACEMIRROR_SHARED)\n");
+        return EXIT_SKIP;
+    }
+    char models[FM_PATH_MAX];
+    path_in(models, source_root, "deps/tflite");
+    if (access(models, R_OK) != 0) {
+        printf("skipped: no models in '%s'; run the set-up first\n", models);
+        json_decref(f.records);
+        return EXIT_SKIP;
+    }
+    snprintf(f.temporary, sizeof f.temporary, "/tmp/fm-reference-XXXXXX");
+    int fd = mkstemp(f.temporary);
+    if (fd < 0 || !mesh_open(&f.models, models))
+        return EXIT_SKIP;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_matches_reference, &f),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    mesh_close(&f.models);
+    json_decref(f.records);
+    close(fd);
+    unlink(f.temporary);
+    return failed;
+}
