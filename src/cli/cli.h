@@ -1,0 +1,50 @@
+/*
+ * What the subcommands share. Each subcommand is one file with one entry that
+ * takes its own argv (argv[0] is the subcommand) and returns the exit code.
+ *
+ * Text goes to stdout, diagnostics to stderr.
+ */
+#ifndef FM_CLI_CLI_H
+#define FM_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "facemirror/run.h"
+
+int fm_cmd_run(int argc, char **argv);
+int fm_cmd_models(int argc, char **argv);
+int fm_cmd_demo_clip(int argc, char **argv);
+
+/* Prints "facemirror: MESSAGE" and returns the exit code of the error. */
+int fm_cli_fail(const fm_error *err);
+/* A usage error: the message and where to read more. Returns the exit code. */
+int fm_cli_usage(const char *command, const char *format, ...) FM_PRINTF(2, 3);
+
+/* Parse a whole argument; false when it is not a number of the range. Decimal point whatever the locale. */
+bool fm_cli_seconds(const char *text, double *out);  /* 0 or more; also M:SS and H:MM:SS */
+bool fm_cli_number(const char *text, double *out);   /* finite, 0 or more */
+bool fm_cli_count(const char *text, int64_t max, int64_t *out); /* 0..max */
+bool fm_cli_side(const char *text, fm_side *out);    /* left, right */
+
+/* The terminal on `stream` shows UTF-8. False when it is no terminal. */
+bool fm_cli_utf8(void *stream);
+
+/* Ctrl-C and SIGTERM end a run cleanly; a second one ends the process at once. */
+void fm_interrupt_install(void);
+bool fm_interrupt_wanted(void *unused);
+/* 128 + the signal's number, 0 when none came. */
+int fm_interrupt_exit_code(void);
+
+/* Progress on stderr: one rewritten line on a terminal, plain lines every few seconds elsewhere. */
+typedef struct fm_cli_progress {
+    bool terminal, quiet, shown;
+    double last_line; /* elapsed seconds at the last plain line */
+} fm_cli_progress;
+
+void fm_cli_progress_init(fm_cli_progress *progress, bool quiet);
+void fm_cli_progress_update(void *progress, const fm_progress *state);
+/* Takes the line away, so that other text can follow. */
+void fm_cli_progress_clear(fm_cli_progress *progress);
+
+#endif

@@ -1,0 +1,305 @@
+/* facemirror run: clips in; mirrored videos, tables and the profile out. */
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/run_summary.h"
+
+static const char help[] =
+    "Usage: facemirror [run] VIDEO... [-o DIR] [options]\n"
+    "\n"
+    "Finds the face and its midline in each clip and writes, for STEM.mp4:\n"
+    "  STEM_left_mirrored.mp4, STEM_right_mirrored.mp4   the patient's left or right half, mirrored\n"
+    "  STEM_debug.mp4                                    landmarks, midline, head pose\n"
+    "  STEM_left_mirrored.csv, STEM_right_mirrored.csv   action units, one row a frame\n"
+    "  STEM_profile.json                                 where the time went\n"
+    "\n"
+    "  -o, --output DIR      folder of the outputs, made when missing (default: beside the clip)\n"
+    "      --overwrite       replace outputs that are there\n"
+    "      --mode MODE       mirror+au (default), mirror, au\n"
+    "      --midline KIND    robust (default), brow-chin, pupils\n"
+    "      --neutral T       the face is neutral at T seconds (default: estimated over the clip)\n"
+    "      --neutral-image F a still of the neutral face\n"
+    "      --start T         begin at T seconds (or M:SS)\n"
+    "      --duration T      process T seconds\n"
+    "      --max-frames N    process N frames\n"
+    "      --no-smooth       no filter over time on landmarks and midline\n"
+    "      --smooth-cutoff HZ, --smooth-beta B   constants of that filter\n"
+    "      --no-debug        no debug video\n"
+    "      --landmarks-csv   also STEM_landmarks.csv\n"
+    "      --encoder NAME    videotoolbox, nvenc, qsv, vaapi, x264 or FFmpeg's name\n"
+    "                        (default: the first of these that works here)\n"
+    "      --models DIR      where the ONNX models are\n"
+    "      --threads N       processor threads to plan for (default: all)\n"
+    "  -q, --quiet           no progress, no report; errors only\n"
+    "      --json            a machine-readable summary on stdout instead of the report\n";
+
+enum {
+    OPT_OVERWRITE = 256,
+    OPT_MODE,
+    OPT_MIDLINE,
+    OPT_NEUTRAL,
+    OPT_NEUTRAL_IMAGE,
+    OPT_START,
+    OPT_DURATION,
+    OPT_MAX_FRAMES,
+    OPT_NO_SMOOTH,
+    OPT_CUTOFF,
+    OPT_BETA,
+    OPT_NO_DEBUG,
+    OPT_LANDMARKS,
+    OPT_ENCODER,
+    OPT_MODELS,
+    OPT_THREADS,
+    OPT_JSON
+};
+
+static const struct option long_options[] = {
+    {"output", required_argument, NULL, 'o'},
+    {"overwrite", no_argument, NULL, OPT_OVERWRITE},
+    {"mode", required_argument, NULL, OPT_MODE},
+    {"midline", required_argument, NULL, OPT_MIDLINE},
+    {"neutral", required_argument, NULL, OPT_NEUTRAL},
+    {"neutral-image", required_argument, NULL, OPT_NEUTRAL_IMAGE},
+    {"start", required_argument, NULL, OPT_START},
+    {"duration", required_argument, NULL, OPT_DURATION},
+    {"max-frames", required_argument, NULL, OPT_MAX_FRAMES},
+    {"no-smooth", no_argument, NULL, OPT_NO_SMOOTH},
+    {"smooth-cutoff", required_argument, NULL, OPT_CUTOFF},
+    {"smooth-beta", required_argument, NULL, OPT_BETA},
+    {"no-debug", no_argument, NULL, OPT_NO_DEBUG},
+    {"landmarks-csv", no_argument, NULL, OPT_LANDMARKS},
+    {"encoder", required_argument, NULL, OPT_ENCODER},
+    {"models", required_argument, NULL, OPT_MODELS},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"quiet", no_argument, NULL, 'q'},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+typedef struct run_command {
+    fm_run_options options;
+    fm_cli_progress progress;
+    bool quiet, json, help;
+} run_command;
+
+static bool choose(const char *text, const char *const *names, int count, int *out)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Options that carry a value to be understood. True: fine. */
+static bool take_value(int c, fm_run_options *o)
+{
+    static const char *const modes[] = {"mirror+au", "mirror", "au"};       /* as fm_run_mode */
+    static const char *const midlines[] = {"robust", "brow-chin", "pupils"}; /* as fm_midline_mode */
+    int choice = 0;
+    int64_t count = 0;
+    bool good = true;
+    switch (c) {
+    case OPT_MODE:
+        good = choose(optarg, modes, 3, &choice);
+        o->mode = (fm_run_mode)choice;
+        break;
+    case OPT_MIDLINE:
+        good = choose(optarg, midlines, 3, &choice);
+        o->midline = (fm_midline_mode)choice;
+        break;
+    case OPT_NEUTRAL:
+        good = fm_cli_seconds(optarg, &o->neutral_seconds);
+        o->neutral = FM_NEUTRAL_TIME;
+        break;
+    case OPT_START:
+        good = fm_cli_seconds(optarg, &o->start);
+        break;
+    case OPT_DURATION:
+        good = fm_cli_seconds(optarg, &o->duration) && o->duration > 0;
+        break;
+    case OPT_MAX_FRAMES:
+        good = fm_cli_count(optarg, INT64_MAX, &o->max_frames) && o->max_frames > 0;
+        break;
+    case OPT_CUTOFF:
+        good = fm_cli_number(optarg, &o->smooth_cutoff_hz) && o->smooth_cutoff_hz > 0;
+        break;
+    case OPT_BETA:
+        good = fm_cli_number(optarg, &o->smooth_beta);
+        break;
+    case OPT_THREADS:
+        good = fm_cli_count(optarg, 1024, &count) && count > 0;
+        o->threads = (int)count;
+        break;
+    default:
+        break;
+    }
+    return good;
+}
+
+static const char *option_name(int c)
+{
+    for (const struct option *option = long_options; option->name; option++) {
+        if (option->val == c)
+            return option->name;
+    }
+    return "?";
+}
+
+/* -1: go on; else the exit code to end with. */
+static int take_option(int c, run_command *command)
+{
+    fm_run_options *o = &command->options;
+    switch (c) {
+    case 'o':
+        o->output_dir = optarg;
+        return -1;
+    case OPT_OVERWRITE:
+        o->overwrite = true;
+        return -1;
+    case OPT_NEUTRAL_IMAGE:
+        o->neutral_image = optarg;
+        o->neutral = FM_NEUTRAL_IMAGE;
+        return -1;
+    case OPT_NO_SMOOTH:
+        o->no_smooth = true;
+        return -1;
+    case OPT_NO_DEBUG:
+        o->no_debug_video = true;
+        return -1;
+    case OPT_LANDMARKS:
+        o->landmarks_csv = true;
+        return -1;
+    case OPT_ENCODER:
+        o->encoder = optarg;
+        return -1;
+    case OPT_MODELS:
+        o->models_dir = optarg;
+        return -1;
+    case OPT_JSON:
+        command->json = true;
+        return -1;
+    case 'q':
+        command->quiet = true;
+        return -1;
+    case 'h':
+        command->help = true;
+        return -1;
+    case '?':
+        return fm_exit_code(FM_E_USAGE);
+    default:
+        if (!take_value(c, o))
+            return fm_cli_usage("run", "--%s does not take '%s'", option_name(c), optarg);
+        return -1;
+    }
+}
+
+/* Two clips of one name would overwrite each other's outputs. */
+static int check_names(char *const *inputs, int count, bool one_folder)
+{
+    char a[FM_PATH_MAX], b[FM_PATH_MAX], dir_a[FM_PATH_MAX], dir_b[FM_PATH_MAX];
+    for (int i = 0; i < count; i++) {
+        for (int j = i + 1; j < count; j++) {
+            fm_path_stem(a, inputs[i]);
+            fm_path_stem(b, inputs[j]);
+            fm_path_dir(dir_a, inputs[i]);
+            fm_path_dir(dir_b, inputs[j]);
+            if (strcmp(a, b) == 0 && (one_folder || strcmp(dir_a, dir_b) == 0))
+                return fm_cli_usage("run", "'%s' and '%s' would have the same output names; process them into different folders",
+                                    inputs[i], inputs[j]);
+        }
+    }
+    return 0;
+}
+
+static void on_warning(void *opaque, const char *message)
+{
+    run_command *command = opaque;
+    fm_cli_progress_clear(&command->progress);
+    fprintf(stderr, "facemirror: warning: %s\n", message);
+}
+
+static void on_progress(void *opaque, const fm_progress *state)
+{
+    run_command *command = opaque;
+    fm_cli_progress_update(&command->progress, state);
+}
+
+/* Processes one clip, prints what came of it, and returns its exit code. */
+static int run_one(run_command *command, const char *input, fm_run_json *json)
+{
+    fm_error err = {0};
+    fm_run_summary *summary = calloc(1, sizeof *summary);
+    if (!summary) {
+        fm_fail(&err, FM_E_NO_MEMORY, "out of memory");
+        return fm_cli_fail(&err);
+    }
+    command->options.input = input;
+    const fm_status status = fm_run(&command->options, summary, &err);
+    fm_cli_progress_clear(&command->progress);
+    int code = fm_exit_code(status);
+    if (status == FM_E_INTERRUPTED && fm_interrupt_exit_code())
+        code = fm_interrupt_exit_code();
+    if (json)
+        fm_run_json_add(json, input, status, code, &err, summary);
+    else if (!command->quiet)
+        fm_run_print_outputs(stdout, summary);
+    if (status != FM_OK)
+        fm_cli_fail(&err);
+    free(summary);
+    return code;
+}
+
+int fm_cmd_run(int argc, char **argv)
+{
+    run_command command = {.options = fm_run_defaults()};
+    int c;
+    while ((c = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1) {
+        const int code = take_option(c, &command);
+        if (code >= 0)
+            return code;
+    }
+    if (command.help) {
+        fputs(help, stdout);
+        return 0;
+    }
+    const int inputs = argc - optind;
+    if (inputs < 1)
+        return fm_cli_usage("run", "no video was given");
+    int code = check_names(argv + optind, inputs, command.options.output_dir != NULL);
+    if (code != 0)
+        return code;
+
+    fm_run_json *json = NULL;
+    if (command.json && !(json = fm_run_json_create())) {
+        fputs("facemirror: out of memory\n", stderr);
+        return fm_exit_code(FM_E_NO_MEMORY);
+    }
+    fm_cli_progress_init(&command.progress, command.quiet);
+    command.options.on_progress = on_progress;
+    command.options.on_warning = on_warning;
+    command.options.should_stop = fm_interrupt_wanted;
+    command.options.opaque = &command;
+    if (!command.quiet && !command.json) {
+        command.options.report = stdout;
+        command.options.report_utf8 = fm_cli_utf8(stdout);
+    }
+    for (int i = 0; i < inputs && !fm_interrupt_wanted(NULL); i++) {
+        const int one = run_one(&command, argv[optind + i], json);
+        if (code == 0)
+            code = one; /* the first thing that went wrong */
+    }
+    if (json && !fm_run_json_finish(&json, stdout) && code == 0)
+        code = fm_exit_code(FM_E_OUTPUT);
+    if (fflush(stdout) != 0 && code == 0)
+        code = fm_exit_code(FM_E_OUTPUT);
+    return code;
+}

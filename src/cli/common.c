@@ -1,0 +1,87 @@
+#include <errno.h>
+#include <langinfo.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+int fm_cli_fail(const fm_error *err)
+{
+    fprintf(stderr, "facemirror: %s\n", err->message);
+    return fm_exit_code(err->status);
+}
+
+int fm_cli_usage(const char *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("facemirror: ", stderr);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "; see 'facemirror%s%s --help'\n", *command ? " " : "", command);
+    return fm_exit_code(FM_E_USAGE);
+}
+
+bool fm_cli_number(const char *text, double *out)
+{
+    char *end;
+    errno = 0;
+    const double value = strtod(text, &end);
+    if (end == text || *end || errno == ERANGE || !isfinite(value) || value < 0)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool fm_cli_seconds(const char *text, double *out)
+{
+    char part[64];
+    double total = 0;
+    for (int parts = 0; parts < 3; parts++) {
+        const char *colon = strchr(text, ':');
+        const size_t length = colon ? (size_t)(colon - text) : strlen(text);
+        double value;
+        if (length == 0 || length >= sizeof part)
+            return false;
+        memcpy(part, text, length);
+        part[length] = 0;
+        if (!fm_cli_number(part, &value))
+            return false;
+        total = total * 60 + value;
+        if (!colon) {
+            *out = total;
+            return true;
+        }
+        text = colon + 1;
+    }
+    return false;
+}
+
+bool fm_cli_count(const char *text, int64_t max, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno == ERANGE || value < 0 || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool fm_cli_side(const char *text, fm_side *out)
+{
+    if (strcmp(text, "left") != 0 && strcmp(text, "right") != 0)
+        return false;
+    *out = text[0] == 'l' ? FM_SIDE_LEFT : FM_SIDE_RIGHT;
+    return true;
+}
+
+bool fm_cli_utf8(void *stream)
+{
+    const int fd = fileno(stream);
+    return fd >= 0 && isatty(fd) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}

@@ -1,0 +1,59 @@
+/* facemirror: the command. Dispatches to one file a subcommand. */
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "facemirror/version.h"
+
+static const char help[] =
+    "facemirror " FM_VERSION ": mirror the halves of a face video, measure its action units,\n"
+    "and profile the run.\n"
+    "\n"
+    "Usage:\n"
+    "  facemirror [run] VIDEO... [-o DIR] [options]   process clips\n"
+    "  facemirror demo-clip -o FILE [options]         make a clip with known motion from a portrait\n"
+    "  facemirror models import FILE.tflite -o FILE.onnx\n"
+    "  facemirror COMMAND --help                      the options of a command\n"
+    "  facemirror --version\n"
+    "\n"
+    "Left and right are the patient's.\n"
+    "\n"
+    "Exit codes:\n"
+    "  0 done             1 internal error      2 wrong usage       3 input not found\n"
+    "  4 not a video      5 no face             6 cannot write      7 disk full\n"
+    "  8 model missing    9 runtime or encoder  10 out of memory    11 output exists\n"
+    "  12 done, but part of the input was damaged\n"
+    "  130, 143 stopped by Ctrl-C or SIGTERM; the outputs hold what was done\n";
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", fm_cmd_run},
+    {"demo-clip", fm_cmd_demo_clip},
+    {"models", fm_cmd_models},
+};
+
+int main(int argc, char **argv)
+{
+    /* Characters follow the terminal; numbers keep their decimal point, for tables and JSON. */
+    setlocale(LC_CTYPE, "");
+    fm_interrupt_install();
+
+    if (argc < 2)
+        return fm_cli_usage("", "no video was given");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("facemirror " FM_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    return fm_cmd_run(argc, argv);
+}

@@ -1,0 +1,102 @@
+#include "pipeline/analysis.h"
+
+#include <stdlib.h>
+
+#include "fmprof/fmprof.h"
+
+/* A face that is lost for a moment (a blink of the tracker, a hand) keeps its
+ * midline this long, so that the mirrored picture does not flash back. */
+#define HOLD_LINE_SECONDS 0.5
+
+struct fm_analysis {
+    fm_face_runner *runner;
+    fm_tracker *tracker;
+    const fm_topology *topology;
+    fm_midline_mode mode;
+    bool smooth;
+    fm_tracker_options smoothing;
+    fm_midline_filter filter;
+    bool has_line;
+    fm_line line;
+    double line_seconds;
+};
+
+static void restart_filter(fm_analysis *a)
+{
+    fm_midline_filter_init(&a->filter, a->smoothing.min_cutoff_hz, a->smoothing.beta);
+}
+
+fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
+                             const fm_run_options *options, fm_error *err)
+{
+    *out = NULL;
+    fm_analysis *a = calloc(1, sizeof *a);
+    if (!a)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the tracker");
+    a->topology = fm_face_models_topology(models);
+    a->mode = options->midline;
+    a->smooth = !options->no_smooth;
+    a->smoothing = fm_tracker_defaults();
+    a->smoothing.smooth = a->smooth;
+    if (options->smooth_cutoff_hz > 0)
+        a->smoothing.min_cutoff_hz = options->smooth_cutoff_hz;
+    if (options->smooth_beta > 0)
+        a->smoothing.beta = options->smooth_beta;
+    restart_filter(a);
+    fm_status status = fm_face_runner_create(&a->runner, models, "", true, err);
+    if (status == FM_OK)
+        status = fm_tracker_create(&a->tracker, a->topology, &a->smoothing, err);
+    if (status != FM_OK) {
+        fm_analysis_destroy(&a);
+        return status;
+    }
+    *out = a;
+    return FM_OK;
+}
+
+void fm_analysis_destroy(fm_analysis **analysis)
+{
+    fm_analysis *a = *analysis;
+    if (!a)
+        return;
+    fm_tracker_destroy(&a->tracker);
+    fm_face_runner_destroy(&a->runner);
+    free(a);
+    *analysis = NULL;
+}
+
+/* The line of this frame; raw points, since the filter smooths the line itself. */
+static void find_line(fm_analysis *a, const fm_work *work)
+{
+    FMP_SCOPE("POSTPROCESSING", "midline");
+    fm_line line;
+    if (!fm_midline_fit(work->face.raw, a->topology, a->mode, &line))
+        return;
+    if (a->smooth && work->has_pose) {
+        if (a->has_line && work->seconds - a->line_seconds > HOLD_LINE_SECONDS)
+            restart_filter(a);
+        line = fm_midline_filter_apply(&a->filter, &line, work->pose.origin.x, work->pose.origin.y,
+                                       work->pose.inter_ocular, work->seconds);
+    }
+    a->line = line;
+    a->has_line = true;
+    a->line_seconds = work->seconds;
+}
+
+fm_status fm_analysis_frame(fm_analysis *a, fm_work *work, fm_error *err)
+{
+    fm_status status = fm_face_runner_track(a->runner, a->tracker, &work->image, work->seconds,
+                                            &work->face, err);
+    if (status != FM_OK)
+        return status;
+    if (work->face.found) {
+        {
+            FMP_SCOPE("POSTPROCESSING", "head_pose");
+            work->has_pose = fm_pose_estimate(work->face.points, a->topology, &work->pose);
+        }
+        find_line(a, work);
+    }
+    work->has_line = a->has_line && work->seconds - a->line_seconds <= HOLD_LINE_SECONDS;
+    work->line = a->line;
+    return FM_OK;
+}

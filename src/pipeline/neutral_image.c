@@ -1,0 +1,88 @@
+#include "pipeline/neutral_image.h"
+
+#include <string.h>
+
+#include "face/mirror.h"
+#include "pipeline/analysis.h"
+#include "pipeline/au_track.h"
+#include "video/reader.h"
+
+static fm_status read_still(const char *path, AVFrame *frame, fm_error *err)
+{
+    fm_reader *reader;
+    const fm_reader_options options = {.no_audio = true};
+    fm_status status = fm_reader_open(&reader, path, &options, err);
+    if (status != FM_OK)
+        return status;
+    AVPacket *packet = av_packet_alloc();
+    fm_read_kind kind = FM_READ_END;
+    status = packet ? fm_reader_next(reader, &kind, frame, packet, err)
+                    : fm_fail(err, FM_E_NO_MEMORY, "out of memory reading '%s'", path);
+    if (status == FM_OK && kind != FM_READ_FRAME)
+        status = fm_fail(err, FM_E_BAD_INPUT, "the neutral picture '%s' cannot be decoded", path);
+    av_packet_free(&packet);
+    fm_reader_close(&reader);
+    return status;
+}
+
+static fm_status measure_sides(fm_face_models *models, const fm_work *work, const char *path,
+                               fm_au_features features[2], fm_error *err)
+{
+    fm_face_runner *runner;
+    fm_status status = fm_face_runner_create(&runner, models, "AU_", false, err);
+    if (status != FM_OK)
+        return status;
+    AVFrame *mirrored = av_frame_alloc();
+    if (mirrored) {
+        mirrored->format = AV_PIX_FMT_YUV420P;
+        mirrored->width = work->frame->width;
+        mirrored->height = work->frame->height;
+    }
+    if (!mirrored || av_frame_get_buffer(mirrored, 0) < 0 || av_frame_copy_props(mirrored, work->frame) < 0)
+        status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for '%s'", path);
+    for (int side = 0; side < 2 && status == FM_OK; side++) {
+        fm_image picture = fm_image_from_frame(mirrored);
+        fm_mirror_yuv420(&work->image, &picture, &work->line, (fm_side)side, FM_MIRROR_SEAM_DEFAULT);
+        float confidence;
+        bool found;
+        status = fm_au_measure_mirrored(runner, fm_face_models_topology(models), work->face.points,
+                                        &work->line, (fm_side)side, &picture, &features[side],
+                                        &confidence, &found, err);
+        if (status == FM_OK && !found)
+            status = fm_fail(err, FM_E_NO_FACE, "the face in the neutral picture '%s' cannot be measured; use a frontal one", path);
+    }
+    av_frame_free(&mirrored);
+    fm_face_runner_destroy(&runner);
+    return status;
+}
+
+fm_status fm_neutral_image_measure(fm_face_models *models, const fm_run_options *options,
+                                   fm_au_features features[2], fm_error *err)
+{
+    const char *path = options->neutral_image;
+    fm_analysis *analysis;
+    fm_status status = fm_analysis_create(&analysis, models, options, err);
+    if (status != FM_OK)
+        return status;
+    fm_work *work = NULL;
+    fm_work_pool *pool = NULL;
+    status = fm_work_pool_create(&pool, 1, err);
+    if (status == FM_OK) {
+        work = fm_work_acquire(pool);
+        status = read_still(path, work->frame, err);
+    }
+    if (status == FM_OK) {
+        work->image = fm_image_from_frame(work->frame);
+        work->index = 0;
+        work->seconds = 0;
+        status = fm_analysis_frame(analysis, work, err);
+    }
+    if (status == FM_OK && !(work->face.found && work->has_line))
+        status = fm_fail(err, FM_E_NO_FACE, "no face was found in the neutral picture '%s'", path);
+    if (status == FM_OK)
+        status = measure_sides(models, work, path, features, err);
+    fm_work_release(work);
+    fm_work_pool_destroy(&pool);
+    fm_analysis_destroy(&analysis);
+    return status;
+}

@@ -1,0 +1,200 @@
+#include "pipeline/output.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "pipeline/queue.h"
+
+enum {
+    FRAMES_IN_FLIGHT = 4, /* drawn and not yet taken by the encoder */
+    /* Audio shares the encoder's queue; this many packets fit beside the frames. */
+    AUDIO_IN_FLIGHT = 16
+};
+
+typedef struct encode_item {
+    AVFrame *frame;   /* exactly one of both is set */
+    AVPacket *packet;
+} encode_item;
+
+struct fm_output {
+    fm_outfile file;
+    fm_writer *writer;
+    fm_queue *idle;  /* AVFrame * with buffers, free to draw into */
+    fm_queue *queue; /* encode_item * */
+    AVFrame *frames[FRAMES_IN_FLIGHT]; /* owns all frames, wherever they are */
+    int width, height;
+    const fmp_site *site;
+    atomic_llong encoded;
+};
+
+static void drop_item(void *pointer)
+{
+    encode_item *item = pointer;
+    av_packet_free(&item->packet);
+    free(item);
+}
+
+fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, const char *site_name,
+                           fm_error *err)
+{
+    *out = NULL;
+    fm_output *o = calloc(1, sizeof *o);
+    if (!o)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the output '%s'", path);
+    o->site = fmp_site_get("MEMORY_OPERATIONS", site_name);
+    fm_status status = fm_outfile_open(&o->file, path, overwrite, err);
+    if (status == FM_OK)
+        status = fm_queue_create(&o->idle, FRAMES_IN_FLIGHT, NULL, err);
+    if (status == FM_OK)
+        status = fm_queue_create(&o->queue, FRAMES_IN_FLIGHT + AUDIO_IN_FLIGHT, drop_item, err);
+    if (status != FM_OK) {
+        fm_output_destroy(&o);
+        return status;
+    }
+    *out = o;
+    return FM_OK;
+}
+
+void fm_output_destroy(fm_output **output)
+{
+    fm_output *o = *output;
+    if (!o)
+        return;
+    fm_writer_close(&o->writer);
+    fm_queue_destroy(&o->queue);
+    fm_queue_destroy(&o->idle);
+    for (int i = 0; i < FRAMES_IN_FLIGHT; i++)
+        av_frame_free(&o->frames[i]);
+    fm_outfile_discard(&o->file);
+    free(o);
+    *output = NULL;
+}
+
+fm_status fm_output_open(fm_output *o, const fm_writer_options *options, fm_error *err)
+{
+    o->width = options->width;
+    o->height = options->height;
+    for (int i = 0; i < FRAMES_IN_FLIGHT; i++) {
+        o->frames[i] = av_frame_alloc();
+        if (!o->frames[i])
+            return fm_fail(err, FM_E_NO_MEMORY, "out of memory for frames of %dx%d", o->width, o->height);
+        fm_queue_push(o->idle, o->frames[i]);
+    }
+    return fm_writer_open(&o->writer, o->file.partial_path, options, err);
+}
+
+AVFrame *fm_output_take(fm_output *o, const AVFrame *source, fm_error *err)
+{
+    AVFrame *frame = fm_queue_pop(o->idle);
+    if (!frame)
+        return NULL;
+    /* An encoder that still holds the picture keeps its buffer; we go on with a new one. */
+    if (!frame->buf[0] || !av_frame_is_writable(frame)) {
+        av_frame_unref(frame);
+        frame->format = AV_PIX_FMT_YUV420P;
+        frame->width = o->width;
+        frame->height = o->height;
+        if (av_frame_get_buffer(frame, 0) < 0) {
+            fm_fail(err, FM_E_NO_MEMORY, "out of memory for a frame of %dx%d", o->width, o->height);
+            return NULL;
+        }
+    }
+    /* copy_props adds to what is there: a recycled frame must not gather side data. */
+    while (frame->nb_side_data > 0)
+        av_frame_remove_side_data(frame, frame->side_data[0]->type);
+    av_dict_free(&frame->metadata);
+    if (av_frame_copy_props(frame, source) < 0) {
+        fm_fail(err, FM_E_NO_MEMORY, "out of memory for the properties of a frame");
+        return NULL;
+    }
+    frame->pict_type = AV_PICTURE_TYPE_NONE; /* the encoder chooses its own */
+    return frame;
+}
+
+/* Gives the item to the encoder's thread, or frees it when that has ended. */
+static fm_status send_item(fm_output *o, AVFrame *frame, AVPacket *packet, fm_error *err)
+{
+    encode_item *item = malloc(sizeof *item);
+    if (!item) {
+        av_packet_free(&packet);
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the encoder's queue");
+    }
+    *item = (encode_item){.frame = frame, .packet = packet};
+    if (!fm_queue_push(o->queue, item))
+        drop_item(item);
+    return FM_OK;
+}
+
+fm_status fm_output_send_frame(fm_output *o, AVFrame *frame, fm_error *err)
+{
+    return send_item(o, frame, NULL, err);
+}
+
+fm_status fm_output_send_audio(fm_output *o, const AVPacket *packet, fm_error *err)
+{
+    AVPacket *copy = av_packet_clone(packet);
+    if (!copy)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for an audio packet");
+    return send_item(o, NULL, copy, err);
+}
+
+void fm_output_close_input(fm_output *o)
+{
+    fm_queue_close(o->queue);
+}
+
+void fm_output_abort(fm_output *o)
+{
+    fm_queue_abort(o->idle);
+    fm_queue_abort(o->queue);
+}
+
+static fm_status encode_item_now(fm_output *o, const encode_item *item, fm_error *err)
+{
+    FMP_SCOPE_SITE(o->site);
+    if (item->packet)
+        return fm_writer_audio(o->writer, item->packet, err);
+    fm_status status = fm_writer_video(o->writer, item->frame, err);
+    if (status == FM_OK)
+        atomic_fetch_add(&o->encoded, 1);
+    return status;
+}
+
+fm_status fm_output_encode(fm_output *o, fm_coverage *coverage, fm_error *err)
+{
+    fm_status status = FM_OK;
+    encode_item *item;
+    while (status == FM_OK && (item = fm_queue_pop(o->queue)) != NULL) {
+        fm_coverage_enter(coverage);
+        status = encode_item_now(o, item, err);
+        fm_coverage_leave(coverage);
+        if (item->frame)
+            fm_queue_push(o->idle, item->frame);
+        drop_item(item);
+    }
+    if (status == FM_OK) {
+        fm_coverage_enter(coverage);
+        {
+            FMP_SCOPE_SITE(o->site);
+            status = fm_writer_finish(o->writer, err);
+        }
+        fm_coverage_leave(coverage);
+    }
+    return status;
+}
+
+int64_t fm_output_frames(const fm_output *o)
+{
+    return atomic_load(&o->encoded);
+}
+
+fm_status fm_output_commit(fm_output *o, fm_error *err)
+{
+    fm_writer_close(&o->writer);
+    return fm_outfile_commit(&o->file, err);
+}
+
+const char *fm_output_path(const fm_output *o)
+{
+    return o->file.final_path;
+}

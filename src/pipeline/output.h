@@ -1,0 +1,55 @@
+/*
+ * One output video: its file, its encoder, and the queue and thread between
+ * the stage that draws its frames and the encoder.
+ *
+ * The drawing stage takes an empty frame, draws, and sends it; the reader
+ * sends audio packets; the encoder's thread runs fm_output_encode. Frames are
+ * recycled, so nothing is allocated per frame.
+ *
+ * Thread-safety: take, send_frame, send_audio and close_input are Safe from
+ * different threads; open, encode, finish and destroy belong to one at a time.
+ */
+#ifndef FM_PIPELINE_OUTPUT_H
+#define FM_PIPELINE_OUTPUT_H
+
+#include "base/file.h"
+#include "fmprof/fmprof.h"
+#include "pipeline/coverage.h"
+#include "video/writer.h"
+
+typedef struct fm_output fm_output;
+
+/* Reserves the file under its partial name, and the queue. Nothing is encoded yet. */
+fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, const char *site_name,
+                           fm_error *err);
+/* Discards the file unless it was committed. */
+void fm_output_destroy(fm_output **output);
+
+/* Opens the encoder; frames are of options->width x height with the tags of options->colour. */
+fm_status fm_output_open(fm_output *output, const fm_writer_options *options, fm_error *err);
+
+/*
+ * An idle frame with writable buffers and the properties (pts, duration,
+ * colour) of `source`. Waits for one; NULL after an abort or when memory is
+ * out (*err says so then).
+ */
+AVFrame *fm_output_take(fm_output *output, const AVFrame *source, fm_error *err);
+/* Sends the taken frame. */
+fm_status fm_output_send_frame(fm_output *output, AVFrame *frame, fm_error *err);
+/* Sends a reference to a packet; the packet stays the caller's. */
+fm_status fm_output_send_audio(fm_output *output, const AVPacket *packet, fm_error *err);
+/* No more frames or packets come. */
+void fm_output_close_input(fm_output *output);
+/* Lets nobody wait any more. */
+void fm_output_abort(fm_output *output);
+
+/* Body of the encoder's thread: until the input is closed, then finishes the file. */
+fm_status fm_output_encode(fm_output *output, fm_coverage *coverage, fm_error *err);
+
+/* Frames encoded so far. */
+int64_t fm_output_frames(const fm_output *output);
+/* Renames the finished file to its final name. */
+fm_status fm_output_commit(fm_output *output, fm_error *err);
+const char *fm_output_path(const fm_output *output);
+
+#endif

@@ -1,0 +1,147 @@
+#include "pipeline/run_report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "facemirror/version.h"
+#include "report/report.h"
+
+/* Fewer frames than this say more about warm-up than about speed. */
+enum { TINY_CLIP_FRAMES = 60 };
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FM_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define FM_SANITIZED 1
+#endif
+#endif
+
+#if defined(__GNUC__) && !defined(__OPTIMIZE__)
+#define FM_UNOPTIMISED 1
+#endif
+
+enum { NOTES_MAX = 5, NOTE_LENGTH = 200 };
+
+typedef struct notes {
+    char text[NOTES_MAX][NOTE_LENGTH];
+    const char *list[NOTES_MAX];
+    size_t count;
+} notes;
+
+static void note(notes *n, const char *text)
+{
+    if (n->count == NOTES_MAX)
+        return;
+    snprintf(n->text[n->count], NOTE_LENGTH, "%s", text);
+    n->list[n->count] = n->text[n->count];
+    n->count++;
+}
+
+/* What would make a reader draw wrong conclusions from the figures. */
+static void collect_notes(notes *n, const fm_run_summary *summary, fm_status run_status)
+{
+    char text[NOTE_LENGTH];
+#ifdef FM_SANITIZED
+    note(n, "This is a sanitizer build: its times say nothing about a normal one.");
+#elif defined(FM_UNOPTIMISED)
+    note(n, "This is a debug build without optimisation: its times say nothing about a release build.");
+#endif
+    if (summary->frames_written < TINY_CLIP_FRAMES) {
+        snprintf(text, sizeof text,
+                 "Only %lld frames: warm-up dominates; take a clip of %d frames or more before you compare.",
+                 (long long)summary->frames_written, TINY_CLIP_FRAMES);
+        note(n, text);
+    }
+    if (summary->frames_damaged > 0) {
+        snprintf(text, sizeof text, "%lld damaged frames of the input were skipped.",
+                 (long long)summary->frames_damaged);
+        note(n, text);
+    }
+    if (run_status != FM_OK && run_status != FM_E_DAMAGED) {
+        snprintf(text, sizeof text, "The run ended early (%s): the figures cover the part before.",
+                 fm_status_name(run_status));
+        note(n, text);
+    }
+}
+
+static int64_t peak_rss_bytes(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0;
+#ifdef __APPLE__
+    return (int64_t)usage.ru_maxrss; /* bytes there, kibibytes elsewhere */
+#else
+    return (int64_t)usage.ru_maxrss * 1024;
+#endif
+}
+
+static fm_status write_json(const char *path, const fmp_snapshot *snapshot, const fm_report_run *run,
+                            fm_error *err)
+{
+    fm_outfile file;
+    fm_status status = fm_outfile_open(&file, path, true, err);
+    if (status != FM_OK)
+        return status;
+    FILE *stream = fopen(file.partial_path, "w");
+    if (!stream)
+        status = fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
+                         strerror(errno));
+    else
+        status = fm_report_json(stream, snapshot, run, err);
+    if (stream && fclose(stream) != 0 && status == FM_OK)
+        status = fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
+                         strerror(errno));
+    if (status == FM_OK)
+        return fm_outfile_commit(&file, err);
+    fm_outfile_discard(&file);
+    return status;
+}
+
+fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
+                              double setup_seconds, int threads, const char *json_path, fm_error *err)
+{
+    fm_report_model models[FM_FACE_MODELS];
+    notes n = {.count = 0};
+    collect_notes(&n, summary, run_status);
+    if (p->models)
+        fm_face_models_describe(p->models, models);
+
+    const char *slash = strrchr(p->options->input, '/');
+    const fm_report_run run = {
+        .program_version = FM_VERSION,
+        .input = slash ? slash + 1 : p->options->input,
+        .status = fm_status_name(run_status),
+        .runtime = p->models ? fm_face_models_runtime(p->models) : "",
+        .encoder = summary->encoder,
+        .width = summary->width,
+        .height = summary->height,
+        .frames = summary->frames_written,
+        .frames_with_face = summary->frames_with_face,
+        .frames_damaged = summary->frames_damaged,
+        .wall_seconds = summary->wall_seconds,
+        .setup_seconds = setup_seconds,
+        .covered_seconds = (double)p->coverage.total_ns * 1e-9,
+        .peak_rss_bytes = peak_rss_bytes(),
+        .threads = threads,
+        .models = models,
+        .model_count = p->models ? FM_FACE_MODELS : 0,
+        .notes = n.list,
+        .note_count = n.count,
+    };
+    fmp_snapshot *snapshot = fmp_snapshot_take();
+    if (!snapshot)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
+    fm_status status = FM_OK;
+    if (p->options->report) {
+        const fm_report_options options = {.utf8 = p->options->report_utf8};
+        status = fm_report_text(p->options->report, snapshot, &run, &options, err);
+    }
+    if (json_path && status == FM_OK)
+        status = write_json(json_path, snapshot, &run, err);
+    fmp_snapshot_free(&snapshot);
+    return status;
+}

@@ -1,0 +1,259 @@
+/* The bodies of the stages: what each thread does with each frame. */
+#include "pipeline/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "face/draw.h"
+#include "face/mirror.h"
+
+enum { EARLY_AUDIO_MAX = 1024 };
+
+/* --- reading -------------------------------------------------------------- */
+
+static fm_status read_item(fm_pipeline *p, fm_work *work, AVPacket *packet, fm_read_kind *kind,
+                           fm_error *err)
+{
+    fm_coverage_enter(&p->coverage);
+    fm_status status;
+    {
+        FMP_SCOPE("MEMORY_OPERATIONS", "frame_read");
+        status = fm_reader_next(p->reader, kind, work->frame, packet, err);
+    }
+    fm_coverage_leave(&p->coverage);
+    if (status == FM_OK && *kind == FM_READ_FRAME) {
+        work->image = fm_image_from_frame(work->frame);
+        work->index = p->frames_read++;
+        work->seconds = (double)work->frame->pts * av_q2d(fm_reader_info(p->reader)->time_base);
+    }
+    return status;
+}
+
+static fm_status send_audio(fm_pipeline *p, const AVPacket *packet, fm_error *err)
+{
+    fm_status status = FM_OK;
+    for (int i = 0; i < FM_LANES && status == FM_OK; i++) {
+        if (p->lane[i].output)
+            status = fm_output_send_audio(p->lane[i].output, packet, err);
+    }
+    return status;
+}
+
+static fm_status keep_early_audio(fm_pipeline *p, AVPacket *packet, fm_error *err)
+{
+    if (!p->early_audio)
+        p->early_audio = calloc(EARLY_AUDIO_MAX, sizeof *p->early_audio);
+    AVPacket *copy = p->early_audio ? av_packet_alloc() : NULL;
+    if (!copy)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for audio packets");
+    if (p->early_audio_count == EARLY_AUDIO_MAX) {
+        av_packet_free(&copy);
+        return fm_fail(err, FM_E_BAD_INPUT, "'%s' has more than %d audio packets before its first picture",
+                       p->options->input, EARLY_AUDIO_MAX);
+    }
+    av_packet_move_ref(copy, packet);
+    p->early_audio[p->early_audio_count++] = copy;
+    return FM_OK;
+}
+
+fm_status fm_pipeline_prime(fm_pipeline *p, fm_error *err)
+{
+    AVPacket *packet = av_packet_alloc();
+    p->first = fm_work_acquire(p->pool);
+    fm_status status = packet && p->first
+                           ? FM_OK
+                           : fm_fail(err, FM_E_NO_MEMORY, "out of memory reading '%s'", p->options->input);
+    fm_read_kind kind = FM_READ_AUDIO;
+    while (status == FM_OK && kind == FM_READ_AUDIO) {
+        status = read_item(p, p->first, packet, &kind, err);
+        if (status == FM_OK && kind == FM_READ_AUDIO)
+            status = keep_early_audio(p, packet, err);
+    }
+    if (status == FM_OK && kind == FM_READ_END)
+        status = fm_fail(err, FM_E_BAD_INPUT,
+                         "no frame of '%s' could be decoded%s; the file is damaged or the range is empty",
+                         p->options->input, p->options->start > 0 ? " after --start" : "");
+    av_packet_free(&packet);
+    return status;
+}
+
+static bool stop_wanted(fm_pipeline *p)
+{
+    if (p->options->should_stop && p->options->should_stop(p->options->opaque))
+        atomic_store(&p->interrupted, true);
+    return atomic_load(&p->interrupted);
+}
+
+static fm_status read_all(fm_pipeline *p, AVPacket *packet, fm_error *err)
+{
+    fm_status status = FM_OK;
+    for (size_t i = 0; i < p->early_audio_count && status == FM_OK; i++)
+        status = send_audio(p, p->early_audio[i], err);
+
+    fm_work *work = p->first;
+    p->first = NULL;
+    while (status == FM_OK) {
+        if (!fm_queue_push(p->decoded, work)) {
+            fm_work_release(work);
+            return FM_OK;
+        }
+        work = NULL;
+        if (stop_wanted(p) || (p->options->max_frames > 0 && p->frames_read >= p->options->max_frames))
+            break;
+        work = fm_work_acquire(p->pool);
+        fm_read_kind kind = FM_READ_AUDIO;
+        while (work && status == FM_OK && kind == FM_READ_AUDIO) {
+            status = read_item(p, work, packet, &kind, err);
+            if (status == FM_OK && kind == FM_READ_AUDIO) {
+                status = send_audio(p, packet, err);
+                av_packet_unref(packet);
+            }
+        }
+        if (!work || status != FM_OK || kind == FM_READ_END)
+            break;
+    }
+    fm_work_release(work);
+    if (status == FM_E_INTERRUPTED) { /* the reader gave up inside a read, as it was asked to */
+        atomic_store(&p->interrupted, true);
+        err->status = FM_OK;
+        status = FM_OK;
+    }
+    return status;
+}
+
+void fm_stage_read(fm_pipeline *p)
+{
+    fmp_thread_name("reader");
+    fm_error err = {0};
+    AVPacket *packet = av_packet_alloc();
+    fm_status status = packet ? read_all(p, packet, &err)
+                              : fm_fail(&err, FM_E_NO_MEMORY, "out of memory reading '%s'", p->options->input);
+    av_packet_free(&packet);
+    if (status != FM_OK)
+        fm_pipeline_fail(p, &err);
+    fm_queue_close(p->decoded);
+}
+
+/* --- analysis ------------------------------------------------------------- */
+
+static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
+{
+    fm_coverage_enter(&p->coverage);
+    fm_status status = fm_analysis_frame(p->analysis, work, err);
+    if (status == FM_OK && p->landmarks)
+        status = fm_landmarks_csv_frame(p->landmarks, work, err);
+    fm_coverage_leave(&p->coverage);
+    p->frames_with_face += work->face.found;
+    p->frames_detected += work->face.detected;
+    return status;
+}
+
+void fm_stage_analyse(fm_pipeline *p)
+{
+    fmp_thread_name("analysis");
+    fm_error err = {0};
+    fm_work *work;
+    while ((work = fm_queue_pop(p->decoded)) != NULL) {
+        if (analyse(p, work, &err) != FM_OK) {
+            fm_work_release(work);
+            fm_pipeline_fail(p, &err);
+            break;
+        }
+        for (int i = 0; i < FM_LANES; i++) {
+            if (!p->lane[i].active)
+                continue;
+            fm_work_retain(work);
+            if (!fm_queue_push(p->lane[i].in, work))
+                fm_work_release(work);
+        }
+        fm_work_release(work);
+    }
+    for (int i = 0; i < FM_LANES; i++) {
+        if (p->lane[i].active)
+            fm_queue_close(p->lane[i].in);
+    }
+}
+
+/* --- drawing -------------------------------------------------------------- */
+
+static const char *const thread_names[FM_LANES] = {"left mirror", "right mirror", "debug"};
+static const char *const encode_names[FM_LANES] = {"left encoder", "right encoder", "debug encoder"};
+
+static void draw_mirror(const fm_lane *lane, fm_work *work, fm_image *picture)
+{
+    FMP_SCOPE_SITE(lane->draw_site);
+    const fm_side keep = lane->kind == FM_LANE_LEFT ? FM_SIDE_LEFT : FM_SIDE_RIGHT;
+    if (work->has_line)
+        fm_mirror_yuv420(&work->image, picture, &work->line, keep, FM_MIRROR_SEAM_DEFAULT);
+    else
+        fm_copy_yuv420(&work->image, picture);
+}
+
+static void draw_debug(const fm_lane *lane, fm_work *work, fm_image *picture)
+{
+    {
+        FMP_SCOPE("MEMORY_OPERATIONS", "frame_copy");
+        fm_copy_yuv420(&work->image, picture);
+    }
+    FMP_SCOPE_SITE(lane->draw_site);
+    const bool found = work->face.found;
+    fm_draw_debug(picture, found ? work->face.points : NULL,
+                  fm_face_models_topology(lane->pipeline->models),
+                  work->has_line ? &work->line : NULL, found && work->has_pose ? &work->pose : NULL);
+}
+
+static fm_status draw(fm_lane *lane, fm_work *work, AVFrame *frame, fm_error *err)
+{
+    fm_image picture = fm_image_from_frame(frame);
+    if (lane->kind == FM_LANE_DEBUG) {
+        draw_debug(lane, work, &picture);
+        return FM_OK;
+    }
+    draw_mirror(lane, work, &picture);
+    return lane->au ? fm_au_track_frame(lane->au, work, &picture, err) : FM_OK;
+}
+
+static fm_status draw_and_send(fm_lane *lane, fm_work *work, fm_error *err)
+{
+    AVFrame *frame = lane->scratch;
+    if (lane->output) {
+        frame = fm_output_take(lane->output, work->frame, err);
+        if (!frame)
+            return err->status; /* FM_OK: the run was aborted by another stage */
+    }
+    fm_coverage_enter(&lane->pipeline->coverage);
+    fm_status status = draw(lane, work, frame, err);
+    fm_coverage_leave(&lane->pipeline->coverage);
+    if (status == FM_OK)
+        atomic_fetch_add(&lane->done, 1);
+    if (status == FM_OK && lane->output)
+        status = fm_output_send_frame(lane->output, frame, err);
+    return status;
+}
+
+void fm_stage_draw(fm_lane *lane)
+{
+    fmp_thread_name(thread_names[lane->kind]);
+    fm_error err = {0};
+    fm_work *work;
+    while ((work = fm_queue_pop(lane->in)) != NULL) {
+        fm_status status = draw_and_send(lane, work, &err);
+        fm_work_release(work);
+        if (status != FM_OK) {
+            fm_pipeline_fail(lane->pipeline, &err);
+            break;
+        }
+    }
+    if (lane->output)
+        fm_output_close_input(lane->output);
+}
+
+/* --- encoding ------------------------------------------------------------- */
+
+void fm_stage_encode(fm_lane *lane)
+{
+    fmp_thread_name(encode_names[lane->kind]);
+    fm_error err = {0};
+    if (fm_output_encode(lane->output, &lane->pipeline->coverage, &err) != FM_OK)
+        fm_pipeline_fail(lane->pipeline, &err);
+}
