@@ -39,6 +39,7 @@ typedef struct fm_video_info {
     int width, height;          /* upright, square pixels; may be odd */
     int coded_width, coded_height;
     int rotation;               /* clockwise degrees that were applied: 0, 90, 180, 270 */
+    bool flipped;               /* left and right were swapped before turning, as the file asks */
     AVRational time_base;
     AVRational frame_rate;      /* average, for information */
     double duration;            /* seconds, 0 when not known */
@@ -46,9 +47,16 @@ typedef struct fm_video_info {
     char codec[32], pixel_format[32], container[64];
     bool converted;             /* frames pass through a filter (rotation, format, aspect) */
     bool has_audio;
+    bool still;                 /* an image file: one frame */
 } fm_video_info;
 
 typedef enum fm_read_kind { FM_READ_END = 0, FM_READ_FRAME = 1, FM_READ_AUDIO = 2 } fm_read_kind;
+
+/*
+ * Stops FFmpeg's own messages on standard error, process-wide: what matters
+ * comes back as fm_error. Call it once at start. Thread-safety: Safe.
+ */
+void fm_video_log_quiet(void);
 
 /*
  * Opens `path`. FM_E_NOT_FOUND: missing, a folder, or not readable.
@@ -80,7 +88,11 @@ int64_t fm_reader_repaired(const fm_reader *reader);
 /* True when the file ended before its own index or header said. Valid after FM_READ_END. */
 bool fm_reader_truncated(const fm_reader *reader);
 
-/* A view of a yuv420p frame for the face code, with its colour tags (unspecified: BT.601 below 720 lines, else BT.709). */
+/*
+ * A view of a yuv420p frame for the face code, with its colour tags
+ * (unspecified: BT.601 below 720 lines, else BT.709). Another pixel format
+ * gives an image of width 0.
+ */
 fm_image fm_image_from_frame(const AVFrame *frame);
 
 #endif

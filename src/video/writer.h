@@ -18,6 +18,14 @@
 
 typedef struct fm_writer fm_writer;
 
+/* What became of the audio stream. */
+typedef enum fm_audio_handling {
+    FM_AUDIO_NONE = 0, /* there is none */
+    FM_AUDIO_COPIED,
+    FM_AUDIO_ENCODED,  /* as AAC */
+    FM_AUDIO_LEFT_OUT  /* this FFmpeg has no decoder for it, or no AAC encoder */
+} fm_audio_handling;
+
 typedef struct fm_writer_options {
     int width, height;          /* even */
     AVRational time_base;       /* of the frames' pts; kept exactly in the file */
@@ -31,14 +39,30 @@ typedef struct fm_writer_options {
     const char *title;          /* container metadata, may be NULL */
 } fm_writer_options;
 
-/* Opens `path` (any name; the format is MP4). `options` is copied where needed. */
+/*
+ * Opens `path` (any name; the format is MP4; it is opened again at the end, to
+ * put the index in front). `options` is copied where needed.
+ * FM_E_USAGE: an option cannot be; FM_E_RUNTIME: the encoder does not start;
+ * FM_E_OUTPUT, FM_E_NO_SPACE: the file cannot be written.
+ */
 fm_status fm_writer_open(fm_writer **out, const char *path, const fm_writer_options *options,
                          fm_error *err);
 
-/* Encodes one frame (yuv420p, pts set, duration in pkt_duration if known). The frame stays the caller's; the writer takes its own reference. */
+fm_audio_handling fm_writer_audio_handling(const fm_writer *writer);
+
+/*
+ * Encodes one frame (yuv420p, pts set and rising, duration in AVFrame.duration,
+ * before FFmpeg 6 pkt_duration, if known). The frame stays the caller's; the
+ * writer takes its own reference. After an error of this or the next two
+ * functions the writer takes no more; a write error may be older than the call
+ * that reports it, because files are written in blocks.
+ */
 fm_status fm_writer_video(fm_writer *writer, const AVFrame *frame, fm_error *err);
 
-/* Takes one audio packet (its reference is the writer's afterwards, also on error: *packet is left blank). */
+/*
+ * Takes one audio packet (its reference is the writer's afterwards, also on
+ * error: *packet is left blank). Without an audio stream it is dropped.
+ */
 fm_status fm_writer_audio(fm_writer *writer, AVPacket *packet, fm_error *err);
 
 /* Flushes encoders and writes the trailer; the file is whole afterwards. */

@@ -1,0 +1,178 @@
+#include "encoder.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavutil/avstring.h>
+#include <libavutil/log.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "av_error.h"
+#include "video_encoder.h"
+
+enum { TRIAL_FRAMES = 3, TRIAL_FPS = 30 };
+
+typedef struct known_encoder {
+    const char *name, *short_name;
+    bool hardware;
+} known_encoder;
+
+/* In the order of preference. */
+static const known_encoder known[] = {
+    {"h264_videotoolbox", "videotoolbox", true}, {"h264_nvenc", "nvenc", true},
+    {"h264_qsv", "qsv", true},                   {"h264_vaapi", "vaapi", true},
+    {"libx264", "x264", false},
+};
+enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
+
+static int grey_frame(AVFrame *frame, int width, int height)
+{
+    frame->format = AV_PIX_FMT_YUV420P;
+    frame->width = width;
+    frame->height = height;
+    const int ret = av_frame_get_buffer(frame, 0);
+    if (ret < 0)
+        return ret;
+    for (int i = 0; i < 3; i++) {
+        const int rows = i == 0 ? height : (height + 1) / 2;
+        memset(frame->data[i], 128, (size_t)frame->linesize[i] * (size_t)rows);
+    }
+    return 0;
+}
+
+/* Takes all packets that are ready; counts them. */
+static int drain(fm_video_encoder *encoder, AVPacket *packet, int *packets)
+{
+    int ret;
+    while ((ret = avcodec_receive_packet(encoder->context, packet)) >= 0) {
+        (*packets)++;
+        av_packet_unref(packet);
+    }
+    return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0 : ret;
+}
+
+static int encode_trial(fm_video_encoder *encoder, AVFrame *frame, AVPacket *packet)
+{
+    int packets = 0, ret = 0;
+    for (int i = 0; i <= TRIAL_FRAMES && ret >= 0; i++) {
+        frame->pts = i;
+        ret = fm_video_encoder_send(encoder, i < TRIAL_FRAMES ? frame : NULL);
+        if (ret >= 0)
+            ret = drain(encoder, packet, &packets);
+    }
+    if (ret >= 0 && packets != TRIAL_FRAMES)
+        ret = AVERROR_EXTERNAL;
+    return ret;
+}
+
+/* 0 when the encoder really gave a packet for each of a few frames. */
+static int try_encoder(const char *name, int width, int height)
+{
+    const fm_video_encoder_options options = {
+        .name = name,
+        .width = width,
+        .height = height,
+        .time_base = {1, TRIAL_FPS},
+        .frame_rate = {TRIAL_FPS, 1},
+        .global_header = true,
+    };
+    fm_video_encoder encoder;
+    int ret = fm_video_encoder_open(&encoder, &options);
+    if (ret < 0)
+        return ret;
+    AVFrame *frame = av_frame_alloc();
+    AVPacket *packet = av_packet_alloc();
+    ret = frame && packet ? grey_frame(frame, width, height) : AVERROR(ENOMEM);
+    if (ret >= 0)
+        ret = encode_trial(&encoder, frame, packet);
+    av_packet_free(&packet);
+    av_frame_free(&frame);
+    fm_video_encoder_close(&encoder);
+    return ret;
+}
+
+/* Tries one; appends the reason to choice->tried when it does not work. */
+static bool attempt(const char *name, bool hardware, int width, int height,
+                    fm_encoder_choice *choice)
+{
+    const int ret = try_encoder(name, width, height);
+    if (ret >= 0) {
+        snprintf(choice->name, sizeof choice->name, "%s", name);
+        choice->hardware = hardware;
+        return true;
+    }
+    const size_t used = strlen(choice->tried);
+    const char *reason = ret == AVERROR_ENCODER_NOT_FOUND ? "not in this FFmpeg" : FM_AV_TEXT(ret);
+    snprintf(choice->tried + used, sizeof choice->tried - used, "%s%s: %s", used ? "; " : "", name,
+             reason);
+    return false;
+}
+
+static bool is_known(const char *name)
+{
+    for (int i = 0; i < KNOWN_COUNT; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool choose_any(int width, int height, fm_encoder_choice *choice)
+{
+    for (int i = 0; i < KNOWN_COUNT; i++)
+        if (attempt(known[i].name, known[i].hardware, width, height, choice))
+            return true;
+    const AVCodec *codec;
+    void *iterator = NULL;
+    while ((codec = av_codec_iterate(&iterator)) != NULL) {
+        if (codec->id != AV_CODEC_ID_H264 || !av_codec_is_encoder(codec) || is_known(codec->name) ||
+            strcmp(codec->name, "libx264rgb") == 0)
+            continue;
+        const bool hardware = (codec->capabilities & AV_CODEC_CAP_HARDWARE) != 0;
+        if (attempt(codec->name, hardware, width, height, choice))
+            return true;
+    }
+    return false;
+}
+
+static bool choose_forced(const char *forced, int width, int height, fm_encoder_choice *choice)
+{
+    const char *name = forced;
+    bool hardware = false;
+    for (int i = 0; i < KNOWN_COUNT; i++) {
+        if (strcmp(forced, known[i].short_name) == 0 || strcmp(forced, known[i].name) == 0) {
+            name = known[i].name;
+            hardware = known[i].hardware;
+        }
+    }
+    const AVCodec *codec = avcodec_find_encoder_by_name(name);
+    if (codec && codec->id != AV_CODEC_ID_H264) {
+        snprintf(choice->tried, sizeof choice->tried, "%s: it is no H.264 encoder", name);
+        return false;
+    }
+    if (codec && codec->capabilities & AV_CODEC_CAP_HARDWARE)
+        hardware = true;
+    return attempt(name, hardware, width, height, choice);
+}
+
+fm_status fm_encoder_choose(const char *forced, int width, int height, fm_encoder_choice *out,
+                            fm_error *err)
+{
+    fm_encoder_choice choice = {0};
+    if (width < 2 || height < 2 || width % 2 || height % 2)
+        return fm_fail(err, FM_E_USAGE, "H.264 video needs an even size, not %dx%d", width, height);
+    /* Failing trials are expected: their messages stay off the user's screen. */
+    const int level = av_log_get_level();
+    av_log_set_level(AV_LOG_QUIET);
+    const bool found = forced ? choose_forced(forced, width, height, &choice)
+                              : choose_any(width, height, &choice);
+    av_log_set_level(level);
+    if (!found && forced)
+        return fm_fail(err, FM_E_RUNTIME,
+                       "the encoder '%s' does not work for %dx%d (%s); leave the choice to "
+                       "facemirror or name another", forced, width, height, choice.tried);
+    if (!found)
+        return fm_fail(err, FM_E_RUNTIME,
+                       "no H.264 encoder works for %dx%d (%s); install an FFmpeg with libx264",
+                       width, height, choice.tried);
+    *out = choice;
+    return FM_OK;
+}
