@@ -80,9 +80,15 @@ typedef struct fm_crop_options {
  * Samples `roi` of `image` bilinearly into a planar float tensor of
  * 3 * size * size values (R plane, G plane, B plane: NCHW). Output pixel
  * (u, v) reads the image at centre + R(angle) * (((u + .5) / size - .5) * roi.size, ...).
- * YUV is converted to RGB after sampling; no full-frame conversion is made.
- * Allocates nothing. A roi that lies wholly outside, or is not finite, gives
- * border values.
+ * YUV is converted to RGB after sampling, then clipped to 0..255; no full-frame
+ * conversion is made. Allocates nothing. A roi that lies wholly outside gives
+ * border values; one that is not finite, or reaches beyond 5e8 pixels, black.
+ *
+ * Pixel centres, plain bilinear taps without a low-pass when shrinking, and
+ * values that are not rounded to 8 bits in between: that is how MediaPipe's
+ * web build samples. From equal pixels the landmarks then agree with it to the
+ * 0.01 px of the reference (tests/face/test_reference.c); rounding the crop to
+ * 8 bits alone would move them by 0.02 to 0.17 % of the eye distance.
  */
 void fm_image_crop(const fm_image *image, const fm_roi *roi, const fm_crop_options *options,
                    float *tensor);

@@ -13,6 +13,12 @@
  *     if (fm_tracker_wants_detection(t)) { detector and landmarker once more }
  *     fm_tracker_end(t, &face);
  *
+ * The roi of the next frame comes from the raw landmarks, so that smoothing
+ * never lets the face slip out of it. Smoothing starts afresh when the face was
+ * lost, jumped by more than its own size, changed size by half, or 0.5 s are
+ * missing. While there was a face before, a new detection near its last place
+ * is preferred (fm_detection_choose).
+ *
  * Thread-safety: Unsafe; one tracker for one clip, one thread at a time.
  */
 #ifndef FM_FACE_TRACKER_H

@@ -34,7 +34,7 @@ typedef struct fm_session_options {
     int intra_threads;  /* threads inside one run; 0: 1, since our stages run beside each other */
 } fm_session_options;
 
-/* Loads the runtime (one process-wide environment). Messages of the runtime at warning level and above go to `on_log` (may be NULL). */
+/* Loads the runtime (one process-wide environment). What it says about a model at warning level and above goes to `on_log` (may be NULL) as one line, from whatever thread. FM_E_RUNTIME when the library is too old. */
 typedef void fm_runtime_log(void *opaque, const char *message);
 fm_status fm_runtime_create(fm_runtime **out, fm_runtime_log *on_log, void *opaque, fm_error *err);
 void fm_runtime_destroy(fm_runtime **runtime);
@@ -61,7 +61,12 @@ const char *fm_session_backend(const fm_session *session);
 /* Seconds that loading took. */
 double fm_session_load_seconds(const fm_session *session);
 
-/* Buffers for one caller: first input, all outputs. Buffers are 64-byte aligned and live as long as the binding. */
+/*
+ * Buffers for one caller: the input (zero at first), all outputs, 64-byte
+ * aligned, alive as long as the binding; dynamic dimensions are 1. FM_E_MODEL
+ * when the model has not exactly one input. Running fails with FM_E_MODEL when
+ * an output turns out to have another shape, else FM_E_RUNTIME.
+ */
 fm_status fm_binding_create(fm_binding **out, fm_session *session, fm_error *err);
 void fm_binding_destroy(fm_binding **binding);
 float *fm_binding_input(fm_binding *binding);
