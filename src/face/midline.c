@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "face/pose.h"
+
 /* Tukey's biweight at 95 % efficiency for normal noise (Huber and Ronchetti, "Robust Statistics", 2009). */
 #define BIWEIGHT_C 4.685
 /* MAD to standard deviation of a normal distribution. */
@@ -12,9 +14,9 @@
  * Prior weights by region and the floor of the scale: our own choice. The
  * upper face is bone under thin skin and facial palsy moves it least; nose
  * tip, mouth and chin are pulled to the healthy side, and the mouth's many
- * landmarks move as one. The floor (in eye
- * distances) is the scatter of mesh landmarks about the midline of a healthy
- * frontal face; it keeps an almost perfect upper face from rejecting all else.
+ * landmarks move as one. The floor (in eye distances) is the scatter of mesh
+ * landmarks about the midline of a healthy frontal face; it keeps an almost
+ * perfect upper face from rejecting all else.
  */
 #define PRIOR_UPPER 1.0
 #define PRIOR_NOSE 0.5
@@ -24,7 +26,7 @@
 enum { PAIRS_MAX = 6, SAMPLES_MAX = FM_MIDLINE_POINTS_MAX + PAIRS_MAX, ITERATIONS_MAX = 50 };
 
 typedef struct sample {
-    double x, y, prior, weight;
+    double x, y, z, prior, weight;
 } sample;
 
 typedef struct sample_set {
@@ -111,10 +113,12 @@ static bool fit_pupils(const fm_point3 *points, const fm_topology *topology, vec
     return make_line(middle(l, r), -(l.y - r.y), l.x - r.x, down, line);
 }
 
-static void add_sample(sample_set *set, vec2 p, double prior)
+/* The middle of two points, or a point itself where both are the same. */
+static void add_sample(sample_set *set, fm_point3 a, fm_point3 b, double prior)
 {
     if (set->count < SAMPLES_MAX)
-        set->item[set->count++] = (sample){p.x, p.y, prior, 0};
+        set->item[set->count++] = (sample){((double)a.x + b.x) / 2, ((double)a.y + b.y) / 2,
+                                           ((double)a.z + b.z) / 2, prior, 0};
 }
 
 static void collect_samples(const fm_point3 *points, const fm_topology *topology, sample_set *set)
@@ -125,7 +129,7 @@ static void collect_samples(const fm_point3 *points, const fm_topology *topology
         const int index = topology->midline[i];
         if (index == topology->nose_tip)
             prior = PRIOR_NOSE;
-        add_sample(set, at(points, index), prior);
+        add_sample(set, points[index], points[index], prior);
         if (index == topology->subnasale)
             prior = PRIOR_LOWER;
     }
@@ -136,7 +140,47 @@ static void collect_samples(const fm_point3 *points, const fm_topology *topology
         {l->brow_inner, r->brow_inner},   {l->brow_inner_lower, r->brow_inner_lower},
     };
     for (int i = 0; i < PAIRS_MAX; i++)
-        add_sample(set, pair_middle(points, pairs[i][0], pairs[i][1]), PRIOR_UPPER);
+        add_sample(set, points[pairs[i][0]], points[pairs[i][1]], PRIOR_UPPER);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof values[0], compare_doubles);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+/*
+ * On a turned head the profile bends the midline in the picture: what stands
+ * out (the bridge and tip of the nose) shifts against what lies deeper. Each
+ * sample is moved along the head's depth axis to the median depth, so that
+ * what is left beside a straight line is asymmetry, not parallax. Errors of
+ * the mesh's depth enter only times the sine of the turn.
+ */
+static bool remove_parallax(const fm_point3 *points, const fm_topology *topology, sample_set *set)
+{
+    fm_pose pose;
+    if (!fm_pose_estimate(points, topology, &pose))
+        return false;
+    const float *axis = pose.axis[2];
+    double depth[SAMPLES_MAX], sorted[SAMPLES_MAX];
+    for (int i = 0; i < set->count; i++) {
+        const sample *s = &set->item[i];
+        depth[i] = axis[0] * (s->x - pose.origin.x) + axis[1] * (s->y - pose.origin.y) +
+                   axis[2] * (s->z - pose.origin.z);
+        sorted[i] = depth[i];
+    }
+    const double reference = median(sorted, set->count);
+    for (int i = 0; i < set->count; i++) {
+        set->item[i].x -= (depth[i] - reference) * axis[0];
+        set->item[i].y -= (depth[i] - reference) * axis[1];
+    }
+    return true;
 }
 
 /* Weighted orthogonal regression: centroid and main axis of the scatter. */
@@ -169,12 +213,6 @@ static bool fit_orthogonal(const sample_set *set, double min_length, vec2 down, 
     return make_line((vec2){mx, my}, cos(angle), sin(angle), down, line);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Sigma of the upper face about the line, from the median absolute residual. */
 static double upper_scale(const sample_set *set, const fm_line *line)
 {
@@ -185,9 +223,7 @@ static double upper_scale(const sample_set *set, const fm_line *line)
             residual[n++] = fabs(fm_line_distance(line, set->item[i].x, set->item[i].y));
     if (n == 0)
         return 0;
-    qsort(residual, (size_t)n, sizeof residual[0], compare_doubles);
-    const double median = (residual[(n - 1) / 2] + residual[n / 2]) / 2;
-    return MAD_TO_SIGMA * median;
+    return MAD_TO_SIGMA * median(residual, n);
 }
 
 static void biweight(sample_set *set, const fm_line *line, double reach)
@@ -211,6 +247,8 @@ static bool fit_robust(const fm_point3 *points, const fm_topology *topology, vec
 {
     sample_set set = {.count = 0};
     collect_samples(points, topology, &set);
+    if (!remove_parallax(points, topology, &set))
+        return false;
     for (int i = 0; i < set.count; i++)
         set.item[i].weight = set.item[i].prior >= PRIOR_UPPER ? 1 : 0;
     fm_line fit;

@@ -31,8 +31,9 @@ fm_point2 fm_line_reflect(const fm_line *line, double x, double y);
  * the inner brow ends and the chin. FM_MIDLINE_PUPILS: perpendicular bisector
  * of the pupils (eye centres where the mesh has no iris). FM_MIDLINE_ROBUST:
  * iteratively re-weighted orthogonal least squares (Tukey's biweight) over all
- * midline points and the mid-points of symmetric rigid pairs, so that what
- * palsy pulls aside (mouth, chin) weighs less.
+ * midline points and the mid-points of symmetric rigid pairs, after taking
+ * out the parallax of a turned head, so that what palsy pulls aside (mouth,
+ * chin) weighs less. See docs/midline-and-mirror.md.
  * Returns false, leaving *line alone, when the points are degenerate.
  */
 bool fm_midline_fit(const fm_point3 *points, const fm_topology *topology, fm_midline_mode mode,

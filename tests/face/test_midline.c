@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "face/midline.h"
+#include "face/pose.h"
 #include "synthetic_face.h"
 
 /* In double precision: cmocka's assert_float_equal rounds to float first. */
@@ -155,6 +156,32 @@ static void test_slight_palsy(void **state)
     assert_true(fm_midline_fit(points, mesh, FM_MIDLINE_ROBUST, &robust));
     assert_true(fm_midline_fit(points, mesh, FM_MIDLINE_BROW_CHIN, &brow_chin));
     assert_true(error_over_face(&robust, 0) < 0.5 * error_over_face(&brow_chin, 0));
+}
+
+/*
+ * Turned 15 degrees, a healthy face's nose lies far beside its mouth. The line
+ * must still be the projection of the plane of symmetry, along the head's axis.
+ */
+static void test_turned_head(void **state)
+{
+    (void)state;
+    const synthetic_face face = synthetic_face_make(mesh);
+    for (double yaw = -15; yaw <= 15; yaw += 15)
+        for (double pitch = -12; pitch <= 12; pitch += 12) {
+            fm_point3 points[FM_LANDMARKS_MAX];
+            synthetic_view(&face, mesh->count, yaw, pitch, 0, eye_pixels, centre_x, centre_y, points);
+            fm_pose pose;
+            assert_true(fm_pose_estimate(points, mesh, &pose));
+            fm_line line;
+            assert_true(fm_midline_fit(points, mesh, FM_MIDLINE_ROBUST, &line));
+            const float *down = pose.axis[1];
+            const double length = hypot(down[0], down[1]);
+            assert_near(line.dx, down[0] / length, 1e-3);
+            /* Between the nose, which stands out, and the eyes, which lie deeper. */
+            const double tip = fm_line_distance(&line, points[mesh->nose_tip].x, points[mesh->nose_tip].y);
+            assert_true(yaw == 0 ? fabs(tip) < 0.1 : tip * yaw > 0);
+            assert_true(fabs(fm_line_distance(&line, centre_x, centre_y)) < 0.08 * eye_pixels);
+        }
 }
 
 static void test_flip(void **state)
@@ -312,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_direction),
         cmocka_unit_test(test_palsy),
         cmocka_unit_test(test_slight_palsy),
+        cmocka_unit_test(test_turned_head),
         cmocka_unit_test(test_flip),
         cmocka_unit_test(test_pupils),
         cmocka_unit_test(test_degenerate),
