@@ -70,6 +70,26 @@ static bool reader_takes_margin(fm_lowering *lowering, int32_t input, int32_t te
            margin->right < o->filter_w;
 }
 
+static bool is_read_by_max_pool(const fm_lowering *lowering, int32_t tensor)
+{
+    int32_t reader = lowering->values[tensor].reader;
+    return reader >= 0 && lowering->model->operators[reader].code == FM_TFL_MAX_POOL_2D;
+}
+
+/*
+ * ONNX Runtime 1.29 moves a Pad of zeros into the MaxPool behind it, though
+ * there padding counts as minus infinity. A value next to zero (the smallest
+ * normal float32, 2^-126) keeps it from that and rounds away everywhere else.
+ */
+static const char *write_value_that_is_not_fused(fm_lowering *lowering, const char *name)
+{
+    static const uint8_t smallest_normal[4] = {0, 0, 0x80, 0};
+    uint8_t *out = fm_onnx_constant_f32(&lowering->onnx, name, NULL, 0, 1);
+    if (out)
+        memcpy(out, smallest_normal, sizeof smallest_normal);
+    return name;
+}
+
 static fm_status write_pad(fm_lowering *lowering, const fm_tfl_operator *op, int32_t input,
                            int32_t output, const int64_t *before, const int64_t *after)
 {
@@ -89,9 +109,16 @@ static fm_status write_pad(fm_lowering *lowering, const fm_tfl_operator *op, int
     fm_lower_result_name(lowering, op, output, form, result);
     snprintf(amounts, sizeof amounts, "%s~pads", result);
     fm_onnx_constant_i64(&lowering->onnx, amounts, pads, 2 * rank);
+    const char *filler = NULL;
+    char filler_name[FM_VALUE_NAME_MAX + 8];
+    snprintf(filler_name, sizeof filler_name, "%s~value", result);
+    if (is_read_by_max_pool(lowering, output) && !lowering->values[output].non_negative)
+        filler = write_value_that_is_not_fused(lowering, filler_name);
     fm_onnx_node_begin(&lowering->onnx, "Pad", result);
     fm_onnx_node_input(&lowering->onnx, value);
     fm_onnx_node_input(&lowering->onnx, amounts);
+    if (filler)
+        fm_onnx_node_input(&lowering->onnx, filler);
     fm_onnx_node_output(&lowering->onnx, result);
     fm_onnx_node_end(&lowering->onnx);
     return fm_lower_result(lowering, op, output, form);
