@@ -18,7 +18,7 @@ enum { PAIR_TRIES = 24 };
 /* 2 ms at +-15 ns a reading is 15 ppm, enough until the first snapshot. */
 enum { CALIBRATION_NS = 2000000 };
 /* A refined rate further off than this is no refinement: the counter or the system clock jumped. */
-static const double REFINEMENT_LIMIT = 1e-3;
+enum { REFINEMENT_LIMIT_PPM = 1000 };
 
 typedef struct clock_pair {
     uint64_t ticks, ns;
@@ -156,8 +156,8 @@ double fmp_clock_refined_ns_per_tick(void)
         if (now.ticks > state.anchor.ticks && now.ns > state.anchor.ns + 2 * CALIBRATION_NS) {
             double refined = (double)(now.ns - state.anchor.ns) /
                              (double)(now.ticks - state.anchor.ticks);
-            double change = refined / state.ns_per_tick - 1.0;
-            if (change < REFINEMENT_LIMIT && change > -REFINEMENT_LIMIT)
+            double change_ppm = (refined / state.ns_per_tick - 1.0) * 1e6;
+            if (change_ppm < REFINEMENT_LIMIT_PPM && change_ppm > -REFINEMENT_LIMIT_PPM)
                 return refined;
         }
     }

@@ -20,7 +20,10 @@
 
 #include "compiler.h"
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+/* FMP_NO_COUNTER: compile for clock_gettime alone, as on machines without a known counter. */
+#if defined(FMP_NO_COUNTER)
+#define FMP_CLOCK_HAS_COUNTER 0
+#elif defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define FMP_CLOCK_HAS_COUNTER 1
 #define FMP_READ_COUNTER() ((uint64_t)__builtin_ia32_rdtsc())
 #elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))

@@ -181,13 +181,12 @@ fmp_block *fmp_recorder_make_block(fmp_recorder *recorder, uint32_t site_index)
     _Atomic(fmp_block_page *) *slot = &recorder->page[site_index >> FMP_PAGE_BITS];
     fmp_block_page *page = atomic_load_explicit(slot, memory_order_relaxed);
     if (!page) {
-        page = calloc(1, sizeof *page);
+        page = fmp_arena_get(&recorder->arena, sizeof *page);
         if (!page)
             return NULL;
         atomic_store_explicit(slot, page, memory_order_release);
     }
-    /* calloc leaves fresh pages untouched, so the histogram takes memory only where it has counts. */
-    fmp_block *block = calloc(1, sizeof *block);
+    fmp_block *block = fmp_arena_get(&recorder->arena, sizeof *block);
     if (!block)
         return NULL;
     block->owner = recorder;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arena.h"
 #include "block.h"
 #include "fmprof/fmprof.h"
 
@@ -53,6 +54,7 @@ typedef enum fmp_recorder_state {
 typedef struct fmp_recorder {
     uint64_t child; /* ticks of the scopes that ended inside the innermost open one */
     _Atomic(fmp_block_page *) page[FMP_PAGES];
+    fmp_arena arena;           /* of the pages and blocks */
     struct fmp_recorder *next; /* all recorders */
     fmp_recorder_state state;
     char name[FMP_THREAD_NAME_SIZE];

@@ -280,10 +280,10 @@ static void ten_thousand_sites(void **state)
     fmp_snapshot_free(&s);
 }
 
-static void real_clock_agrees_with_the_system(void **state)
+/* One try: a scope and fmp_now over 50 ms against the system's clock; largest relative error. */
+static double clock_error(void)
 {
-    (void)state;
-    fmp_clock_set_for_tests(NULL);
+    fmp_reset();
     uint64_t system_start = fmp_clock_monotonic_ns(), start = fmp_now(), last = start;
     {
         FMP_SCOPE("CLOCK", "50 ms");
@@ -293,15 +293,24 @@ static void real_clock_agrees_with_the_system(void **state)
             last = now;
         }
     }
-    uint64_t system_time = fmp_clock_monotonic_ns() - system_start, time = fmp_now() - start;
+    double time = (double)(fmp_now() - start);
+    double system_time = (double)(fmp_clock_monotonic_ns() - system_start);
     fmp_snapshot *s = fmp_snapshot_take();
-    double measured = (double)find_operation(s, "CLOCK", "50 ms")->total_ns;
-    print_message("clock %s: scope %.0f ns, fmp_now %.0f ns, system %.0f ns\n", fmp_clock_name(),
-                  measured, (double)time, (double)system_time);
-    /* Preemption between the readings of two clocks is the test's noise, not the clock's. */
-    assert_true(fabs((double)time - (double)system_time) < 0.02 * (double)system_time);
-    assert_true(fabs(measured - (double)system_time) < 0.02 * (double)system_time);
+    double scope = (double)find_operation(s, "CLOCK", "50 ms")->total_ns;
     fmp_snapshot_free(&s);
+    return fmax(fabs(time / system_time - 1), fabs(scope / system_time - 1));
+}
+
+static void real_clock_agrees_with_the_system(void **state)
+{
+    (void)state;
+    fmp_clock_set_for_tests(NULL);
+    /* A preemption between the readings of two clocks is no error of the clock: the best of some tries. */
+    double error = INFINITY;
+    for (int i = 0; i < 10 && error > 2e-3; i++)
+        error = fmin(error, clock_error());
+    print_message("clock %s: off by %.1f ppm\n", fmp_clock_name(), error * 1e6);
+    assert_true(error <= 2e-3);
 }
 
 #define FAKE(test) cmocka_unit_test_setup(test, use_fake_clock)
