@@ -114,10 +114,30 @@ static void mirror_points(const fm_point3 *points, const fm_topology *topology, 
     }
 }
 
+/*
+ * A head that is turned a little shows one half wider than the other; the
+ * mirrored face is then too wide or too narrow, while its heights are right.
+ * Its width is brought back to the source face's, across the midline, so that
+ * lengths along and across the face have one unit in every frame.
+ */
+static void restore_width(fm_point3 *points, const fm_topology *topology, const fm_line *line,
+                          double source_size)
+{
+    fm_pose pose;
+    if (!fm_pose_estimate(points, topology, &pose) || !(pose.inter_ocular > 0) || !(source_size > 0))
+        return;
+    const double change = source_size / (double)pose.inter_ocular - 1;
+    for (int i = 0; i < topology->count; i++) {
+        const double s = change * fm_line_distance(line, points[i].x, points[i].y);
+        points[i].x += (float)(s * line->dy);
+        points[i].y -= (float)(s * line->dx);
+    }
+}
+
 fm_status fm_au_measure_mirrored(fm_face_runner *runner, const fm_topology *topology,
-                                 const fm_point3 *points, const fm_line *line, fm_side keep,
-                                 const fm_image *mirrored, fm_au_features *features,
-                                 float *confidence, bool *found, fm_error *err)
+                                 const fm_point3 *points, const fm_pose *pose,
+                                 const fm_line *line, fm_side keep, const fm_image *mirrored,
+                                 fm_au_features *features, float *confidence, bool *found, fm_error *err)
 {
     *found = false;
     *confidence = 0;
@@ -137,6 +157,7 @@ fm_status fm_au_measure_mirrored(fm_face_runner *runner, const fm_topology *topo
         !fm_landmarks_from_network(raw, topology->count, FM_FACEMESH_SIZE, &roi, measured))
         return FM_OK;
     *confidence = presence;
+    restore_width(measured, topology, line, pose->inter_ocular);
     *found = fm_au_measure(measured, topology, features);
     return FM_OK;
 }
@@ -148,10 +169,10 @@ fm_status fm_au_track_frame(fm_au_track *t, const fm_work *work, const fm_image 
     memset(&row, 0, sizeof row);
     row.index = work->index;
     row.seconds = work->seconds;
-    if (work->face.found && work->has_line) {
+    if (work->face.found && work->has_line && work->has_pose) {
         fm_status status =
-            fm_au_measure_mirrored(t->runner, t->topology, work->face.points, &work->line,
-                                   t->options.side, mirrored, &row.features, &row.confidence,
+            fm_au_measure_mirrored(t->runner, t->topology, work->face.points, &work->pose,
+                                   &work->line, t->options.side, mirrored, &row.features, &row.confidence,
                                    &row.success, err);
         if (status != FM_OK)
             return status;

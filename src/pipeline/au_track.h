@@ -41,12 +41,13 @@ fm_status fm_au_track_commit(fm_au_track *track, fm_error *err);
 
 /*
  * Features of one mirrored picture: the roi is where the mirrored face must
- * be, from the source landmarks and the midline. *confidence is the presence
+ * be, from the source landmarks, their pose and the midline. *confidence is the presence
  * score; *found says whether the features are valid.
  */
 fm_status fm_au_measure_mirrored(fm_face_runner *runner, const fm_topology *topology,
-                                 const fm_point3 *points, const fm_line *line, fm_side keep,
-                                 const fm_image *mirrored, fm_au_features *features,
+                                 const fm_point3 *points, const fm_pose *pose,
+                                 const fm_line *line, fm_side keep, const fm_image *mirrored,
+                                 fm_au_features *features,
                                  float *confidence, bool *found, fm_error *err);
 
 #endif

@@ -46,7 +46,7 @@ static fm_status measure_sides(fm_face_models *models, const fm_work *work, cons
         float confidence;
         bool found;
         status = fm_au_measure_mirrored(runner, fm_face_models_topology(models), work->face.points,
-                                        &work->line, (fm_side)side, &picture, &features[side],
+                                        &work->pose, &work->line, (fm_side)side, &picture, &features[side],
                                         &confidence, &found, err);
         if (status == FM_OK && !found)
             status = fm_fail(err, FM_E_NO_FACE, "the face in the neutral picture '%s' cannot be measured; use a frontal one", path);
@@ -77,7 +77,7 @@ fm_status fm_neutral_image_measure(fm_face_models *models, const fm_run_options 
         work->seconds = 0;
         status = fm_analysis_frame(analysis, work, err);
     }
-    if (status == FM_OK && !(work->face.found && work->has_line))
+    if (status == FM_OK && !(work->face.found && work->has_line && work->has_pose))
         status = fm_fail(err, FM_E_NO_FACE, "no face was found in the neutral picture '%s'", path);
     if (status == FM_OK)
         status = measure_sides(models, work, path, features, err);
