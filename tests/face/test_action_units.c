@@ -116,7 +116,7 @@ enum { UNITS = sizeof units / sizeof units[0] };
 
 static fm_au_features measure(const synthetic_face *face, double yaw, double pitch, double roll)
 {
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     synthetic_view(face, mesh->count, yaw, pitch, roll, 180, 480, 300, points);
     fm_au_features f;
     assert_true(fm_au_measure(points, mesh, &f));
@@ -255,7 +255,7 @@ static void test_features_have_names(void **state)
 static void test_degenerate(void **state)
 {
     (void)state;
-    fm_point3 points[FM_LANDMARKS_MAX] = {{0, 0, 0}};
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     fm_au_features f;
     assert_false(fm_au_measure(points, mesh, &f));
     const synthetic_face face = synthetic_face_make(mesh);

@@ -228,7 +228,7 @@ static void banner_of(double yaw, int *u, int *v)
 {
     picture p = picture_make(640, 480);
     const synthetic_face face = synthetic_face_make(mesh);
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     synthetic_view(&face, mesh->count, yaw, 0, 0, 130, 320, 200, points);
     fm_pose pose;
     fm_line line;
@@ -270,7 +270,7 @@ static void test_overlay(void **state)
         const double eyes = h * 0.25;
         picture p = picture_make(w, h);
         const synthetic_face face = synthetic_face_make(mesh);
-        fm_point3 points[FM_LANDMARKS_MAX];
+        fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
         synthetic_view(&face, mesh->count, 0, 0, 0, eyes, w * 0.5, h * 0.4, points);
         fm_pose pose;
         fm_line line;

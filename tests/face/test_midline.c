@@ -97,7 +97,7 @@ static void test_symmetric_face(void **state)
     const synthetic_face face = synthetic_face_make(mesh);
     for (int mode = FM_MIDLINE_ROBUST; mode <= FM_MIDLINE_PUPILS; mode++) {
         for (double roll = -40; roll <= 40; roll += 10) {
-            fm_point3 points[FM_LANDMARKS_MAX];
+            fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
             view(&face, roll, points);
             fm_line line;
             assert_true(fm_midline_fit(points, mesh, (fm_midline_mode)mode, &line));
@@ -114,7 +114,7 @@ static void test_direction(void **state)
     (void)state;
     const synthetic_face face = synthetic_face_make(mesh);
     for (int mode = FM_MIDLINE_ROBUST; mode <= FM_MIDLINE_PUPILS; mode++) {
-        fm_point3 points[FM_LANDMARKS_MAX];
+        fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
         view(&face, 180, points);
         fm_line line;
         assert_true(fm_midline_fit(points, mesh, (fm_midline_mode)mode, &line));
@@ -129,7 +129,7 @@ static void test_palsy(void **state)
     pull_aside(&face, 0.10f);
     for (unsigned seed = 1; seed <= 20; seed++) {
         for (double roll = -20; roll <= 20; roll += 20) {
-            fm_point3 points[FM_LANDMARKS_MAX];
+            fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
             view(&face, roll, points);
             jitter(points, seed);
             fm_line robust, brow_chin;
@@ -150,7 +150,7 @@ static void test_slight_palsy(void **state)
     (void)state;
     synthetic_face face = synthetic_face_make(mesh);
     pull_aside(&face, 0.03f);
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     view(&face, 0, points);
     fm_line robust, brow_chin;
     assert_true(fm_midline_fit(points, mesh, FM_MIDLINE_ROBUST, &robust));
@@ -168,7 +168,7 @@ static void test_turned_head(void **state)
     const synthetic_face face = synthetic_face_make(mesh);
     for (double yaw = -15; yaw <= 15; yaw += 15)
         for (double pitch = -12; pitch <= 12; pitch += 12) {
-            fm_point3 points[FM_LANDMARKS_MAX];
+            fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
             synthetic_view(&face, mesh->count, yaw, pitch, 0, eye_pixels, centre_x, centre_y, points);
             fm_pose pose;
             assert_true(fm_pose_estimate(points, mesh, &pose));
@@ -189,7 +189,7 @@ static void test_flip(void **state)
     (void)state;
     synthetic_face face = synthetic_face_make(mesh);
     pull_aside(&face, 0.06f);
-    fm_point3 points[FM_LANDMARKS_MAX], flipped[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}}, flipped[FM_LANDMARKS_MAX] = {{0}};
     view(&face, 11, points);
     jitter(points, 7);
     /* Steps of 1/64 pixel, so that W - x is exact in single precision. */
@@ -211,7 +211,7 @@ static void test_pupils(void **state)
 {
     (void)state;
     const synthetic_face face = synthetic_face_make(mesh);
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     view(&face, 0, points);
     /* With an iris it is used: both pupils 6 pixels to the right move the line by 6. */
     fm_topology with_iris = *mesh;
@@ -230,7 +230,7 @@ static void test_pupils(void **state)
 static void test_degenerate(void **state)
 {
     (void)state;
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     const synthetic_face face = synthetic_face_make(mesh);
     for (int mode = FM_MIDLINE_ROBUST; mode <= FM_MIDLINE_PUPILS; mode++) {
         const fm_line before = {1, 2, 0, 1};

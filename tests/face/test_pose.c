@@ -12,7 +12,7 @@ static const fm_topology *const mesh = &fm_topology_mesh468;
 
 static fm_pose pose_of(const synthetic_face *face, double yaw, double pitch, double roll)
 {
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     synthetic_view(face, mesh->count, yaw, pitch, roll, 200, 500, 400, points);
     fm_pose pose;
     assert_true(fm_pose_estimate(points, mesh, &pose));
@@ -50,7 +50,7 @@ static void test_signs_in_picture(void **state)
 {
     (void)state;
     const synthetic_face face = synthetic_face_make(mesh);
-    fm_point3 frontal[FM_LANDMARKS_MAX], turned[FM_LANDMARKS_MAX];
+    fm_point3 frontal[FM_LANDMARKS_MAX] = {{0}}, turned[FM_LANDMARKS_MAX] = {{0}};
     synthetic_view(&face, mesh->count, 0, 0, 0, 200, 500, 400, frontal);
 
     synthetic_view(&face, mesh->count, 20, 0, 0, 200, 500, 400, turned);
@@ -68,7 +68,7 @@ static void test_flip(void **state)
 {
     (void)state;
     const synthetic_face face = synthetic_face_make(mesh);
-    fm_point3 points[FM_LANDMARKS_MAX], flipped[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}}, flipped[FM_LANDMARKS_MAX] = {{0}};
     synthetic_view(&face, mesh->count, 12, -7, 9, 200, 500, 400, points);
     synthetic_flip(points, mesh, 1000, flipped);
     fm_pose a, b;
@@ -104,7 +104,7 @@ static void test_normalise(void **state)
 {
     (void)state;
     const synthetic_face face = synthetic_face_make(mesh);
-    fm_point3 points[FM_LANDMARKS_MAX], frontal[FM_LANDMARKS_MAX], turned[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}}, frontal[FM_LANDMARKS_MAX] = {{0}}, turned[FM_LANDMARKS_MAX] = {{0}};
     fm_pose pose;
     synthetic_view(&face, mesh->count, 0, 0, 0, 200, 500, 400, points);
     assert_true(fm_pose_estimate(points, mesh, &pose));
@@ -124,7 +124,7 @@ static void test_normalise(void **state)
 static void test_degenerate(void **state)
 {
     (void)state;
-    fm_point3 points[FM_LANDMARKS_MAX];
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
     for (int i = 0; i < mesh->count; i++)
         points[i] = (fm_point3){10, 10, 0};
     fm_pose pose;
