@@ -130,10 +130,14 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Median of batches, so that an interrupt in one of them does not count. */
+/*
+ * Lower quartile of many short batches: whatever interrupts a batch, a busy
+ * machine above all, only ever makes it longer. A reading of the system clock
+ * a batch adds under half a nanosecond.
+ */
 static double measure_scope_cost(void)
 {
-    enum { BATCHES = 15, BATCH = 1000 };
+    enum { BATCHES = 101, BATCH = 100 };
     double cost[BATCHES];
     const fmp_site *site = fmp_registry_cost_site();
     fmp_recorder *recorder = fmp_recorder_get();
@@ -151,7 +155,7 @@ static double measure_scope_cost(void)
     }
     recorder->child = child; /* the enclosing scope, if any, took this time itself */
     qsort(cost, BATCHES, sizeof cost[0], compare_doubles);
-    return cost[BATCHES / 2];
+    return cost[BATCHES / 4];
 }
 
 double fmp_scope_cost_ns(void)
