@@ -90,6 +90,8 @@ static fm_status take_options(clip *c, const fm_demo_options *options, fm_error 
         || o->width % 2 || o->height % 2)
         return fm_fail(err, FM_E_USAGE, "a demo clip of %dx%d cannot be made; give even sides of %d to %d",
                        o->width, o->height, SIDE_MIN, SIDE_MAX);
+    if (o->smile_side != FM_SIDE_LEFT && o->smile_side != FM_SIDE_RIGHT)
+        return fm_fail(err, FM_E_USAGE, "the side that smiles is %d; give left or right", (int)o->smile_side);
     c->rate = av_d2q(o->fps, 100000);
     c->frames = llround(fmax(o->seconds * av_q2d(c->rate), 1.0));
     return check_paths(o, err);
@@ -137,7 +139,7 @@ static fm_status find_face(clip *c, const fm_image *image, fm_error *err)
     if (status == FM_OK) {
         c->count = face->count;
         memcpy(c->points, face->raw, sizeof c->points);
-        if (!fm_warp_create(&c->warp, c->points, fm_face_finder_topology(finder), c->options.smile_side)
+        if (!fm_warp_create(&c->warp, c->points, fm_face_finder_topology(finder))
             || !fm_framing_fit(&c->framing, c->points, c->count, image->width, image->height,
                                c->options.width, c->options.height))
             status = fm_fail(err, FM_E_BAD_INPUT, "the face in '%s' cannot be animated; give one seen from the front with open eyes",

@@ -99,7 +99,7 @@ void fm_render_frame(const fm_canvas *canvas, const fm_warp *warp, const fm_warp
         .warp = warp,
         .amount = *amount,
         .blinks = amount->blink > 0.0,
-        .warps = amount->blink > 0.0 || amount->brow > 0.0 || amount->smile > 0.0,
+        .warps = amount->blink > 0.0 || amount->brow > 0.0 || amount->smile[0] != 0.0 || amount->smile[1] != 0.0,
         .bounds = fm_warp_bounds(warp),
         .eye = {fm_warp_eye_bounds(warp, FM_SIDE_LEFT), fm_warp_eye_bounds(warp, FM_SIDE_RIGHT)},
     };

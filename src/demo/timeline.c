@@ -4,6 +4,7 @@
 
 static const double pi = 3.14159265358979323846;
 static const double cycle_seconds = 6.0;
+static const double smile_rest = -1.0, smile_full = 0.6;
 
 typedef enum expression { BLINK, BROW_RAISE, SMILE } expression;
 
@@ -62,7 +63,7 @@ fm_moment fm_timeline_at(double seconds, double duration, fm_side smile_side)
     phase -= floor(phase);
     const double t = phase * cycle_seconds;
 
-    fm_moment moment = {.phase = "rest", .head = head_at(phase)};
+    fm_moment moment = {.phase = "rest", .amount.smile = {smile_rest, smile_rest}, .head = head_at(phase)};
     for (int i = 0; i < CUES; i++) {
         const double amount = envelope(&score[i], t);
         if (amount <= 0.0)
@@ -73,7 +74,7 @@ fm_moment fm_timeline_at(double seconds, double duration, fm_side smile_side)
         else if (score[i].what == BROW_RAISE)
             moment.amount.brow = amount;
         else
-            moment.amount.smile = amount;
+            moment.amount.smile[smile_side] += amount * (smile_full - smile_rest);
     }
     return moment;
 }

@@ -3,6 +3,9 @@
  * and how the head moves. A cycle takes about 6 seconds; longer clips repeat
  * it, and it begins and ends with the face at rest, so that repeats join.
  *
+ * At rest both mouth corners are drawn in and down (smile -1, see warp.h); the
+ * smiling side's amount rises to 0.6.
+ *
  * Table of one cycle, seconds of a 6 s cycle (see timeline.c): rest 0.9 |
  * blink 0.35 | rest | brow raise 1.15 | rest | blink 0.35 | rest | one-sided
  * smile 1.7 | rest 0.8.

@@ -5,13 +5,15 @@
 /* Parts of the inter-ocular distance unless said otherwise; tuned by eye on portraits. */
 static const double brow_lift = 0.085;
 static const double brow_fade_up = 0.42, brow_fade_side = 0.22;
-static const double corner_out = 0.065, corner_up = 0.090;
-static const double cheek_out = 0.010, cheek_up = 0.035;
+static const double corner_out = 0.045, corner_up = 0.060;
+static const double cheek_out = 0.007, cheek_up = 0.025;
 
 /* Of the open eye's height: the lower lid meets the upper one here; the slit that is left keeps the map one-to-one. */
 static const double lower_lid_rise = 0.12, closed_slit = 0.01;
 /* Landmarks lie a little inside the lower lid margin: without this part of the opening's height a white line stays. */
 static const double lower_margin = 0.15;
+/* Of the eye's width: the opening goes on past the medial landmark, towards the caruncle. */
+static const double canthus_reach = 0.16;
 
 enum { FORWARD_STEPS_MAX = 100, NEWTON_STEPS = 6 };
 
@@ -40,6 +42,19 @@ static fm_vec2 out_of(const fm_warp_frame *frame, fm_vec2 p)
 }
 
 /* --- blink ------------------------------------------------------------- */
+
+static fm_vec2 into_eye(const fm_warp_eye *eye, fm_vec2 p)
+{
+    fm_vec2 local = into(&eye->frame, p);
+    local.x -= eye->slant * local.y;
+    return local;
+}
+
+static fm_vec2 out_of_eye(const fm_warp_eye *eye, fm_vec2 local)
+{
+    local.x += eye->slant * local.y;
+    return out_of(&eye->frame, local);
+}
 
 /*
  * Lid margins of one column of the eye, and how far each moves at this amount.
@@ -111,14 +126,14 @@ static fm_vec2 blink_apply(const fm_warp *warp, double blink, fm_vec2 p, blink_m
         return p;
     for (int i = 0; i < 2; i++) {
         const fm_warp_eye *eye = &warp->eye[i];
-        fm_vec2 local = into(&eye->frame, p);
+        fm_vec2 local = into_eye(eye, p);
         lid_column column;
         if (!lid_column_at(eye, blink, local.x, &column))
             continue;
         const double y = map(eye, &column, local.y);
         if (y != local.y) {
             local.y = y;
-            return out_of(&eye->frame, local);
+            return out_of_eye(eye, local);
         }
     }
     return p;
@@ -158,7 +173,7 @@ static double bump_weight(const fm_warp_bump *bump, double dx, double dy)
     return left > 0.0 ? left * left : 0.0;
 }
 
-/* The bump sits where the movement ends, so that `centre` is carried by exactly amount * move. */
+/* The bump sits where the movement ends, so that `centre` is carried by exactly amount * move (-1..1). */
 static fm_vec2 bump_inverse(const fm_warp_bump *bump, double amount, fm_vec2 q)
 {
     const fm_vec2 move = {amount * bump->move.x, amount * bump->move.y};
@@ -169,24 +184,34 @@ static fm_vec2 bump_inverse(const fm_warp_bump *bump, double amount, fm_vec2 q)
 
 /* --- chain ------------------------------------------------------------- */
 
-typedef fm_vec2 inverse_map(const fm_warp *warp, double amount, fm_vec2 q);
-
-static fm_vec2 corner_inverse(const fm_warp *warp, double amount, fm_vec2 q)
+/* The amounts within their ranges, and whether any is there. */
+static bool clamp_amount(const fm_warp_amount *amount, fm_warp_amount *out)
 {
-    return bump_inverse(&warp->corner, amount, q);
+    out->blink = clamp01(amount->blink);
+    out->brow = clamp01(amount->brow);
+    for (int side = 0; side < 2; side++)
+        out->smile[side] = fmin(fmax(amount->smile[side], -1.0), 1.0);
+    return out->brow != 0.0 || out->smile[0] != 0.0 || out->smile[1] != 0.0;
 }
 
-static fm_vec2 cheek_inverse(const fm_warp *warp, double amount, fm_vec2 q)
+/* Steps of the chain in the face frame, all closed-form in this direction. */
+enum { STEP_BROW, STEP_CORNER, STEP_CHEEK = STEP_CORNER + 2, STEPS = STEP_CHEEK + 2 };
+
+static fm_vec2 step_inverse(const fm_warp *warp, const fm_warp_amount *amount, int step, fm_vec2 q)
 {
-    return bump_inverse(&warp->cheek, amount, q);
+    if (step == STEP_BROW)
+        return brow_inverse(warp, amount->brow, q);
+    if (step < STEP_CHEEK)
+        return bump_inverse(&warp->corner[step - STEP_CORNER], amount->smile[step - STEP_CORNER], q);
+    return bump_inverse(&warp->cheek[step - STEP_CHEEK], amount->smile[step - STEP_CHEEK], q);
 }
 
 /* Finds q with inverse(q) = p: q <- q + (p - inverse(q)) contracts, since the displacement's slope is below 0.8. */
-static fm_vec2 invert(const fm_warp *warp, double amount, fm_vec2 p, inverse_map *inverse)
+static fm_vec2 step_forward(const fm_warp *warp, const fm_warp_amount *amount, int step, fm_vec2 p)
 {
     fm_vec2 q = p;
     for (int i = 0; i < FORWARD_STEPS_MAX; i++) {
-        const fm_vec2 back = inverse(warp, amount, q);
+        const fm_vec2 back = step_inverse(warp, amount, step, q);
         const double dx = p.x - back.x, dy = p.y - back.y;
         if (dx == 0.0 && dy == 0.0)
             break;
@@ -200,31 +225,30 @@ static fm_vec2 invert(const fm_warp *warp, double amount, fm_vec2 p, inverse_map
 
 fm_vec2 fm_warp_forward(const fm_warp *warp, const fm_warp_amount *amount, fm_vec2 p)
 {
-    p = blink_apply(warp, clamp01(amount->blink), p, blink_forward);
-    const double brow = clamp01(amount->brow), smile = clamp01(amount->smile);
-    if (brow <= 0.0 && smile <= 0.0)
+    fm_warp_amount a;
+    const bool moves = clamp_amount(amount, &a);
+    p = blink_apply(warp, a.blink, p, blink_forward);
+    if (!moves)
         return p;
     const fm_vec2 start = into(&warp->face, p);
-    fm_vec2 q = invert(warp, brow, start, brow_inverse);
-    q = invert(warp, smile, q, corner_inverse);
-    q = invert(warp, smile, q, cheek_inverse);
+    fm_vec2 q = start;
+    for (int step = 0; step < STEPS; step++)
+        q = step_forward(warp, &a, step, q);
     return q.x == start.x && q.y == start.y ? p : out_of(&warp->face, q);
 }
 
 fm_vec2 fm_warp_inverse(const fm_warp *warp, const fm_warp_amount *amount, fm_vec2 q)
 {
-    const double brow = clamp01(amount->brow), smile = clamp01(amount->smile);
-    if (brow > 0.0 || smile > 0.0) {
+    fm_warp_amount a;
+    if (clamp_amount(amount, &a)) {
         const fm_vec2 start = into(&warp->face, q);
         fm_vec2 p = start;
-        if (smile > 0.0)
-            p = corner_inverse(warp, smile, cheek_inverse(warp, smile, p));
-        if (brow > 0.0)
-            p = brow_inverse(warp, brow, p);
+        for (int step = STEPS - 1; step >= 0; step--)
+            p = step_inverse(warp, &a, step, p);
         if (p.x != start.x || p.y != start.y)
             q = out_of(&warp->face, p);
     }
-    return blink_apply(warp, clamp01(amount->blink), q, blink_inverse);
+    return blink_apply(warp, a.blink, q, blink_inverse);
 }
 
 /* --- bounds ------------------------------------------------------------ */
@@ -260,15 +284,20 @@ static void rect_add_eye(fm_warp_rect *rect, const fm_warp_eye *eye)
     double top, bottom, unused;
     knots_range(&eye->upper, &top, &unused);
     knots_range(&eye->lower, &unused, &bottom);
-    rect_add_box(rect, &eye->frame, 0.0, top - eye->skin_above, eye->width,
-                 bottom + lower_margin * (bottom - top) + eye->skin_below);
+    top -= eye->skin_above;
+    bottom += lower_margin * (bottom - top) + eye->skin_below;
+    rect_add(rect, out_of_eye(eye, (fm_vec2){0.0, top}));
+    rect_add(rect, out_of_eye(eye, (fm_vec2){eye->width, top}));
+    rect_add(rect, out_of_eye(eye, (fm_vec2){0.0, bottom}));
+    rect_add(rect, out_of_eye(eye, (fm_vec2){eye->width, bottom}));
 }
 
 static void rect_add_bump(fm_warp_rect *rect, const fm_warp_frame *face, const fm_warp_bump *bump)
 {
-    const double mx = bump->move.x, my = bump->move.y, x = bump->centre.x, y = bump->centre.y;
-    rect_add_box(rect, face, x + fmin(mx, 0.0) - bump->radius_left, y + fmin(my, 0.0) - bump->radius_up,
-                 x + fmax(mx, 0.0) + bump->radius_right, y + fmax(my, 0.0) + bump->radius_down);
+    const double mx = fabs(bump->move.x), my = fabs(bump->move.y);
+    const double x = bump->centre.x, y = bump->centre.y;
+    rect_add_box(rect, face, x - mx - bump->radius_left, y - my - bump->radius_up,
+                 x + mx + bump->radius_right, y + my + bump->radius_down);
 }
 
 fm_warp_rect fm_warp_eye_bounds(const fm_warp *warp, fm_side side)
@@ -288,8 +317,10 @@ fm_warp_rect fm_warp_bounds(const fm_warp *warp)
                  top - warp->brow_lift - warp->brow_fade_up,
                  warp->brow.x[warp->brow.count - 1] + warp->brow_fade_side,
                  bottom + warp->brow_thickness + warp->brow_fade_down);
-    rect_add_bump(&rect, &warp->face, &warp->corner);
-    rect_add_bump(&rect, &warp->face, &warp->cheek);
+    for (int side = 0; side < 2; side++) {
+        rect_add_bump(&rect, &warp->face, &warp->corner[side]);
+        rect_add_bump(&rect, &warp->face, &warp->cheek[side]);
+    }
     return rect;
 }
 
@@ -312,30 +343,49 @@ static bool frame_between(fm_warp_frame *frame, fm_vec2 a, fm_vec2 b, double *le
     return true;
 }
 
+/* Mean of dx/dy between facing lid landmarks. False when the eye is shut in the still: there is nothing to close. */
+static bool fit_slant(fm_warp_eye *eye, const fm_point3 *points, const fm_side_points *side,
+                      double inter_ocular)
+{
+    double dx = 0.0, dy = 0.0;
+    for (int i = 0; i < 3; i++) {
+        const fm_vec2 upper = into(&eye->frame, vec(points[side->upper_lid[i]]));
+        const fm_vec2 lower = into(&eye->frame, vec(points[side->lower_lid[i]]));
+        if (!(lower.y - upper.y >= 0.02 * inter_ocular))
+            return false;
+        dx += lower.x - upper.x;
+        dy += lower.y - upper.y;
+    }
+    eye->slant = dx / dy;
+    return true;
+}
+
 /* Canthi at both ends of the eye's frame; the knots run image-left to image-right. */
 static bool fit_eye(fm_warp_eye *eye, const fm_point3 *points, const fm_side_points *side,
                     bool outer_first, double inter_ocular)
 {
-    const fm_vec2 outer = vec(points[side->eye_outer]), inner = vec(points[side->eye_inner]);
+    const fm_vec2 outer = vec(points[side->eye_outer]);
+    fm_vec2 inner = vec(points[side->eye_inner]);
+    inner.x += canthus_reach * (inner.x - outer.x);
+    inner.y += canthus_reach * (inner.y - outer.y);
     if (!frame_between(&eye->frame, outer_first ? outer : inner, outer_first ? inner : outer,
-                       &eye->width))
+                       &eye->width)
+        || !fit_slant(eye, points, side, inter_ocular))
         return false;
     double xu[5] = {0.0}, yu[5] = {0.0}, xl[5] = {0.0}, yl[5] = {0.0};
     for (int i = 0; i < 3; i++) { /* lateral, middle, medial */
         const int knot = outer_first ? 1 + i : 3 - i;
-        const fm_vec2 upper = into(&eye->frame, vec(points[side->upper_lid[i]]));
-        const fm_vec2 lower = into(&eye->frame, vec(points[side->lower_lid[i]]));
+        const fm_vec2 upper = into_eye(eye, vec(points[side->upper_lid[i]]));
+        const fm_vec2 lower = into_eye(eye, vec(points[side->lower_lid[i]]));
         xu[knot] = upper.x;
         yu[knot] = upper.y;
         xl[knot] = lower.x;
         yl[knot] = lower.y;
-        if (lower.y - upper.y < 0.02 * inter_ocular)
-            return false; /* closed in the still: there is nothing to close */
     }
     xu[4] = xl[4] = eye->width;
     if (!fm_curve_fit(&eye->upper, xu, yu, 5) || !fm_curve_fit(&eye->lower, xl, yl, 5))
         return false;
-    const fm_vec2 brow = into(&eye->frame, vec(points[side->brow_middle]));
+    const fm_vec2 brow = into_eye(eye, vec(points[side->brow_middle]));
     const double room = yu[2] - brow.y; /* from the brow's upper contour to the lid */
     if (room < 0.05 * inter_ocular)
         return false;
@@ -377,48 +427,44 @@ static bool fit_brows(fm_warp *warp, const fm_point3 *points, const fm_topology 
     return room > 0.08 * warp->inter_ocular;
 }
 
-/* `out` is +1 when the smiling side is at the image's right, else -1. The medial edge ends short of the midline. */
-static bool fit_smile(fm_warp *warp, const fm_point3 *points, const fm_topology *topology,
-                      fm_side side_index, double out)
+/* A bump whose medial edge ends at `medial` from its centre, on the side that `out` (+1: image-right) points away from. */
+static fm_warp_bump make_bump(fm_vec2 centre, fm_vec2 move, double out, double medial, double lateral,
+                              double up, double down)
 {
-    const fm_side_points *side = &topology->side[side_index];
-    const double unit = warp->inter_ocular;
+    return (fm_warp_bump){
+        .centre = centre,
+        .move = {out * move.x, -move.y},
+        .radius_left = out > 0.0 ? medial : lateral,
+        .radius_right = out > 0.0 ? lateral : medial,
+        .radius_up = up,
+        .radius_down = down,
+    };
+}
+
+static bool fit_smile(fm_warp *warp, const fm_point3 *points, const fm_topology *topology, fm_side index)
+{
+    const fm_side_points *side = &topology->side[index];
+    const double unit = warp->inter_ocular, out = index == FM_SIDE_LEFT ? 1.0 : -1.0;
     const fm_vec2 corner = into(&warp->face, vec(points[side->mouth_corner]));
     const fm_vec2 eye = into(&warp->face, vec(points[side->eye_outer]));
     const fm_vec2 top = into(&warp->face, vec(points[topology->upper_lip_top]));
     const fm_vec2 bottom = into(&warp->face, vec(points[topology->lower_lip_bottom]));
     const double middle = out > 0.0 ? fmax(top.x, bottom.x) : fmin(top.x, bottom.x);
-    const double to_middle = out * (corner.x - middle);
-    if (to_middle < 0.15 * unit || corner.y - eye.y < 0.2 * unit)
-        return false;
-
-    /* At rest the bump ends 5 % short of the midline; moving outwards it only draws away from it. */
-    const double medial = 0.95 * to_middle, lateral = 0.42 * unit;
-    warp->corner = (fm_warp_bump){
-        .centre = corner,
-        .move = {out * corner_out * unit, -corner_up * unit},
-        .radius_left = out > 0.0 ? medial : lateral,
-        .radius_right = out > 0.0 ? lateral : medial,
-        .radius_up = 0.36 * unit,
-        .radius_down = 0.42 * unit,
-    };
     const fm_vec2 cheek = {0.35 * corner.x + 0.65 * eye.x, 0.45 * corner.y + 0.55 * eye.y};
-    const double cheek_medial = 0.95 * out * (cheek.x - middle);
-    if (cheek_medial < 0.1 * unit)
+
+    /* Even drawn in, the bumps end 5 % short of the midline: each side moves alone. */
+    const double corner_medial = 0.95 * (out * (corner.x - middle) - corner_out * unit);
+    const double cheek_medial = 0.95 * (out * (cheek.x - middle) - cheek_out * unit);
+    if (corner_medial < 0.15 * unit || cheek_medial < 0.1 * unit || corner.y - eye.y < 0.2 * unit)
         return false;
-    warp->cheek = (fm_warp_bump){
-        .centre = cheek,
-        .move = {out * cheek_out * unit, -cheek_up * unit},
-        .radius_left = out > 0.0 ? cheek_medial : 0.34 * unit,
-        .radius_right = out > 0.0 ? 0.34 * unit : cheek_medial,
-        .radius_up = 0.30 * unit,
-        .radius_down = 0.42 * unit,
-    };
+    warp->corner[index] = make_bump(corner, (fm_vec2){corner_out * unit, corner_up * unit}, out,
+                                    corner_medial, 0.42 * unit, 0.36 * unit, 0.42 * unit);
+    warp->cheek[index] = make_bump(cheek, (fm_vec2){cheek_out * unit, cheek_up * unit}, out, cheek_medial,
+                                   0.34 * unit, 0.30 * unit, 0.42 * unit);
     return true;
 }
 
-bool fm_warp_create(fm_warp *warp, const fm_point3 *points, const fm_topology *topology,
-                    fm_side smile_side)
+bool fm_warp_create(fm_warp *warp, const fm_point3 *points, const fm_topology *topology)
 {
     const fm_side_points *right = &topology->side[FM_SIDE_RIGHT], *left = &topology->side[FM_SIDE_LEFT];
     const fm_vec2 a = vec(points[right->eye_outer]), b = vec(points[left->eye_outer]);
@@ -428,5 +474,6 @@ bool fm_warp_create(fm_warp *warp, const fm_point3 *points, const fm_topology *t
     return fit_eye(&warp->eye[FM_SIDE_RIGHT], points, right, true, warp->inter_ocular)
         && fit_eye(&warp->eye[FM_SIDE_LEFT], points, left, false, warp->inter_ocular)
         && fit_brows(warp, points, topology)
-        && fit_smile(warp, points, topology, smile_side, smile_side == FM_SIDE_LEFT ? 1.0 : -1.0);
+        && fit_smile(warp, points, topology, FM_SIDE_LEFT)
+        && fit_smile(warp, points, topology, FM_SIDE_RIGHT);
 }

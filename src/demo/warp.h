@@ -1,9 +1,9 @@
 /*
  * The demo clip's expressions as an invertible warp of a still portrait:
- * blink, brow raise, one-sided smile. Pure geometry: knows no pixels.
+ * blink, brow raise, smile of either side. Pure geometry: knows no pixels.
  *
  * All coordinates are continuous pixels of the still (face/image.h). Each
- * expression is a warp of its own, one-to-one at every amplitude 0..1, and the
+ * expression is a warp of its own, one-to-one at every amount, and the
  * face's warp is their chain:
  *
  *     forward:  still -> blink -> brows -> smile -> deformed face
@@ -14,9 +14,14 @@
  * each pixel, and fixed-point iterations of a contraction forward (below 1e-6
  * pixels). Outside fm_warp_bounds the warp is the identity to the last bit.
  *
- * How the amplitudes were chosen: full brow raise 0.085 and mouth corner 0.11
- * of the distance between the outer eye corners, which are strong but natural
- * movements, and well above what landmark networks jitter by.
+ * The mouth has both directions on each side: portraits smile, and a smile that
+ * only grows from there is beyond what landmark networks follow (FaceMesh stops
+ * at half of it), so the clip rests with both corners drawn in and down, -1,
+ * and one-sided smiles rise from there.
+ *
+ * Full amounts, in parts of the distance between the outer eye corners: brows
+ * 0.085 up, mouth corner 0.075 up and outwards (and as much down and inwards),
+ * the cheek a third of that. Strong but natural.
  *
  * Thread-safety: Safe on a created warp.
  */
@@ -39,10 +44,16 @@ typedef struct fm_warp_frame {
     fm_vec2 origin, axis;
 } fm_warp_frame;
 
-/* One eye, in a frame whose x runs from one canthus to the other. */
+/*
+ * One eye, in a frame whose x runs from one canthus to the other. Lids travel
+ * obliquely, along the line between facing lid landmarks: y stays, x changes
+ * by `slant` * y. So facing landmarks meet when the eye is shut (and lids do
+ * shift towards the nose in a blink).
+ */
 typedef struct fm_warp_eye {
     fm_warp_frame frame;
-    fm_curve upper, lower; /* lid margins */
+    double slant;
+    fm_curve upper, lower; /* lid margins, oblique coordinates */
     double width;          /* canthus to canthus */
     double skin_above;     /* height of the upper-lid skin that stretches */
     double skin_below;
@@ -60,12 +71,13 @@ typedef struct fm_warp {
     fm_warp_eye eye[2];  /* by fm_side */
     fm_curve brow;       /* upper contour of both brows, face frame */
     double brow_lift, brow_thickness, brow_fade_up, brow_fade_down, brow_fade_side;
-    fm_warp_bump corner, cheek;
+    fm_warp_bump corner[2], cheek[2]; /* by fm_side */
 } fm_warp;
 
-/* How much of each expression is there, 0 (none) .. 1 (full). */
+/* How much of each expression is there; all zero is the still as it is. */
 typedef struct fm_warp_amount {
-    double blink, brow, smile;
+    double blink, brow; /* 0 (none) .. 1 (full) */
+    double smile[2];    /* by fm_side; -1 (corner drawn in and down) .. 1 (full) */
 } fm_warp_amount;
 
 typedef struct fm_warp_rect {
@@ -75,10 +87,9 @@ typedef struct fm_warp_rect {
 /*
  * Fits the warp to a face seen from the front. False, with *warp undefined,
  * when the landmarks are degenerate: eyes closed or not left and right of each
- * other, brows below the lids, mouth corner on the midline.
+ * other, brows below the lids, a mouth corner on the midline.
  */
-bool fm_warp_create(fm_warp *warp, const fm_point3 *points, const fm_topology *topology,
-                    fm_side smile_side);
+bool fm_warp_create(fm_warp *warp, const fm_point3 *points, const fm_topology *topology);
 
 /* Where the still's point p is in the deformed face, and back. */
 fm_vec2 fm_warp_forward(const fm_warp *warp, const fm_warp_amount *amount, fm_vec2 p);

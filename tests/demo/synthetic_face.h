@@ -39,7 +39,8 @@ static void synthetic_face(fm_point3 *points, const fm_topology *t, const synthe
         for (int i = 0; i < 3; i++) {
             const double open = i == 1 ? 1.0 : 0.8;
             synthetic_put(points, p->upper_lid[i], pose, s * lid_u[i], -0.06 * open);
-            synthetic_put(points, p->lower_lid[i], pose, s * lid_u[i], 0.05 * open);
+            /* the mesh's lower partner lies nearer to the nose */
+            synthetic_put(points, p->lower_lid[i], pose, s * (lid_u[i] - 0.03), 0.05 * open);
         }
         synthetic_put(points, p->brow_outer, pose, s * 0.60, -0.19);
         synthetic_put(points, p->brow_middle, pose, s * 0.42, -0.26);

@@ -21,7 +21,8 @@ static const fm_topology *const topology = &fm_topology_mesh468;
 
 static bool at_rest(const fm_moment *m)
 {
-    return m->amount.blink == 0.0 && m->amount.brow == 0.0 && m->amount.smile == 0.0;
+    return m->amount.blink == 0.0 && m->amount.brow == 0.0 && m->amount.smile[0] == -1.0
+        && m->amount.smile[1] == -1.0;
 }
 
 static void timeline_rests_first_and_last(void **state)
@@ -39,14 +40,15 @@ static void timeline_holds_every_expression(void **state)
 {
     (void)state;
     int blinks = 0;
-    fm_warp_amount most = {0.0, 0.0, 0.0};
+    fm_warp_amount most = {0.0, 0.0, {-1.0, -1.0}};
     fm_moment before = fm_timeline_at(0.0, 6.0, FM_SIDE_RIGHT);
     for (int i = 1; i < 600; i++) {
         const fm_moment m = fm_timeline_at(i / 100.0, 6.0, FM_SIDE_RIGHT);
         blinks += m.amount.blink > 0.5 && before.amount.blink <= 0.5;
         most.blink = fmax(most.blink, m.amount.blink);
         most.brow = fmax(most.brow, m.amount.brow);
-        most.smile = fmax(most.smile, m.amount.smile);
+        most.smile[FM_SIDE_RIGHT] = fmax(most.smile[FM_SIDE_RIGHT], m.amount.smile[FM_SIDE_RIGHT]);
+        assert_true(m.amount.smile[FM_SIDE_LEFT] == -1.0);
         assert_true(fabs(m.head.turn) <= 6.001 * 3.14159265 / 180.0 && fabs(m.head.dx) <= 0.04001);
         assert_true(fabs(m.head.dy) <= 0.02001 && fabs(m.head.scale - 1.0) <= 0.03001);
         /* smooth: a hundredth of a second moves nothing by much */
@@ -54,12 +56,12 @@ static void timeline_holds_every_expression(void **state)
         assert_true(fabs(m.head.dx - before.head.dx) < 0.002);
         assert_string_equal(m.phase, m.amount.blink > 0.0   ? "blink"
                                      : m.amount.brow > 0.0  ? "brow_raise"
-                                     : m.amount.smile > 0.0 ? "smile_right"
+                                     : m.amount.smile[FM_SIDE_RIGHT] > -1.0 ? "smile_right"
                                                             : "rest");
         before = m;
     }
     assert_int_equal(blinks, 2);
-    assert_true(most.blink == 1.0 && most.brow == 1.0 && most.smile == 1.0);
+    assert_true(most.blink == 1.0 && most.brow == 1.0 && fabs(most.smile[FM_SIDE_RIGHT] - 0.6) < 1e-9);
 }
 
 static void timeline_repeats_in_long_clips(void **state)
@@ -138,7 +140,7 @@ static fm_warp small_face(void)
     fm_point3 points[FM_LANDMARKS_MAX];
     fm_warp warp;
     synthetic_face(points, topology, &pose);
-    assert_true(fm_warp_create(&warp, points, topology, FM_SIDE_LEFT));
+    assert_true(fm_warp_create(&warp, points, topology));
     return warp;
 }
 
@@ -154,7 +156,7 @@ static void renderer_reads_at_the_true_place(void **state)
         }
     }
     const fm_warp warp = small_face();
-    const fm_warp_amount amounts[3] = {{0.0, 0.0, 0.0}, {0.0, 1.0, 0.0}, {0.0, 0.0, 1.0}};
+    const fm_warp_amount amounts[3] = {{0.0, 0.0, {0.0, 0.0}}, {0.0, 1.0, {0.0, 0.0}}, {0.0, 0.0, {-1.0, 1.0}}};
     /* the whole of what is read lies in the canvas: still 10..130 x 20..120 */
     const fm_view view = {{70.0, 70.0}, {80.0, 64.0}, 1.9 * cos(0.08), 1.9 * sin(0.08)};
     for (int a = 0; a < 3; a++) {
@@ -185,7 +187,7 @@ static void renderer_keeps_even_colour(void **state)
     memset(p->canvas[1], 90, sizeof p->canvas[1]);
     memset(p->canvas[2], 255, sizeof p->canvas[2]);
     const fm_warp warp = small_face();
-    const fm_warp_amount blink = {1.0, 0.0, 0.0};
+    const fm_warp_amount blink = {1.0, 0.0, {-1.0, 0.6}};
     const fm_view far = {{70.0, 55.0}, {80.0, 64.0}, 0.5, 0.1}; /* shows much beyond the canvas */
     const fm_view near = {{70.0, 55.0}, {80.0, 64.0}, 3.0, 0.0};
     const fm_view *views[2] = {&far, &near};
