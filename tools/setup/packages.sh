@@ -42,6 +42,9 @@ need_packages() {
   if ! onnxruntime_ready || ! models_ready; then need_tool npm npm; fi
   if [ "${1:-}" = tests ]; then
     need_library cmocka libcmocka-dev
+    need_tool g++ g++ # the public headers are compiled as C++ as well
+    need_tool djpeg libjpeg-turbo-progs
+    need_tool python3 python3
     if have cc; then need_tool gcc gcc; fi
     if ! have clang || ! clang_runtime_there; then missing 'clang libclang-rt-dev' 'clang with its sanitizer and fuzzer runtime'; fi
   fi
