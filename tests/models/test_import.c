@@ -213,13 +213,11 @@ static void test_flipped_bytes_never_crash(void **state)
 {
     (void)state;
     static const char *const names[] = {"face_detection_short_range", "face_landmark"};
+    file tflite[2] = {load(names[0]), load(names[1])};
     uint32_t random = 20240229;
     int refused = 0;
     for (int round = 0; round < 3000; round++) {
-        static file tflite[2];
-        file *model = &tflite[round % 8 == 7];
-        if (!model->data)
-            *model = load(names[round % 8 == 7]);
+        file *model = &tflite[round % 32 == 31];
         size_t tables = model->size < 40000 ? model->size : 40000;
         size_t at[8];
         uint8_t kept[8];
@@ -234,10 +232,9 @@ static void test_flipped_bytes_never_crash(void **state)
         refused += try_import(model->data, model->size) != FM_OK;
         for (int k = 8; k-- > 0;)
             model->data[at[k]] = kept[k];
-        if (round == 2999)
-            for (int i = 0; i < 2; i++)
-                free(tflite[i].data);
     }
+    free(tflite[0].data);
+    free(tflite[1].data);
     print_message("%d of 3000 damaged files refused\n", refused);
     assert_true(refused > 500 && refused < 3000);
 }
