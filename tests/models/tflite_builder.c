@@ -126,6 +126,19 @@ void tb_op_input(tb_op *op, int tensor)
     op->inputs[op->input_count++] = tensor;
 }
 
+tb_model tb_begin(int h, int w, int c)
+{
+    tb_model model = {0};
+    model.inputs[0] = tb_value(&model, "input", TB_DIMS(1, h, w, c));
+    model.input_count = 1;
+    return model;
+}
+
+void tb_output(tb_model *model, int output)
+{
+    model->outputs[model->output_count++] = output;
+}
+
 static void write_tensors(buffer *b, const tb_model *model, size_t graph)
 {
     size_t list = offsets(b, model->tensor_count);

@@ -42,6 +42,14 @@ typedef struct tb_model {
     int input_count, output_count;
 } tb_model;
 
+/* BuiltinOperator of the schema. */
+enum { ADD = 0, CONCATENATION = 2, CONV_2D = 3, DEPTHWISE = 4, DEQUANTIZE = 6, MAX_POOL = 17 };
+enum { MUL = 18, RELU = 19, RELU6 = 21, RESHAPE = 22, SOFTMAX = 25, CUSTOM = 32, PAD = 34, PRELU = 54 };
+
+/* A model with one input picture, tensor 0. */
+tb_model tb_begin(int h, int w, int c);
+/* Makes a tensor an output of the graph. */
+void tb_output(tb_model *model, int tensor);
 /* Each returns the new index. dims end with 0. */
 int tb_value(tb_model *model, const char *name, const int32_t *dims);
 int tb_constant(tb_model *model, const char *name, int type, const int32_t *dims, const void *data);
