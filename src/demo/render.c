@@ -1,7 +1,5 @@
 #include "render.h"
 
-#include <math.h>
-
 /* Sub-rows of a sample within the eye's box while it blinks; a power of two. */
 enum { EYE_SUBROWS = 8 };
 
@@ -23,12 +21,17 @@ static int clamp_int(int value, int high)
     return value < 0 ? 0 : value > high ? high : value;
 }
 
+/* Ready for conversion to int, which is undefined beyond its range; NaN gives `low`. */
+static double between(double value, double low, double high)
+{
+    return value > low ? (value < high ? value : high) : low;
+}
+
 /* Reads a plane at the still's point p; 1/256 steps between samples. Result is times 65536. */
 static uint32_t read_plane(const fm_canvas *canvas, int plane, fm_vec2 p)
 {
-    /* Clamped before the conversion, which is undefined for values beyond int. */
-    const double x = fmin(fmax((p.x - canvas->x0) * canvas->scale_x - 0.5, -1.0), canvas->width);
-    const double y = fmin(fmax((p.y - canvas->y0) * canvas->scale_y - 0.5, -1.0), canvas->height);
+    const double x = between((p.x - canvas->x0) * canvas->scale_x - 0.5, -1.0, canvas->width);
+    const double y = between((p.y - canvas->y0) * canvas->scale_y - 0.5, -1.0, canvas->height);
     const int fx = (int)((x + 1.0) * 256.0), fy = (int)((y + 1.0) * 256.0);
     const uint32_t wx = (uint32_t)(fx & 255), wy = (uint32_t)(fy & 255);
     const int ix = (fx >> 8) - 1, iy = (fy >> 8) - 1;

@@ -158,7 +158,8 @@ static double brow_drop(const fm_warp *warp, double lift, fm_vec2 q)
 
 static fm_vec2 brow_inverse(const fm_warp *warp, double amount, fm_vec2 q)
 {
-    q.y += brow_drop(warp, amount * warp->brow_lift, q);
+    if (amount > 0.0)
+        q.y += brow_drop(warp, amount * warp->brow_lift, q);
     return q;
 }
 
@@ -176,6 +177,8 @@ static double bump_weight(const fm_warp_bump *bump, double dx, double dy)
 /* The bump sits where the movement ends, so that `centre` is carried by exactly amount * move (-1..1). */
 static fm_vec2 bump_inverse(const fm_warp_bump *bump, double amount, fm_vec2 q)
 {
+    if (amount == 0.0)
+        return q;
     const fm_vec2 move = {amount * bump->move.x, amount * bump->move.y};
     const double w =
         bump_weight(bump, q.x - bump->centre.x - move.x, q.y - bump->centre.y - move.y);
