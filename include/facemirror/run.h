@@ -66,6 +66,7 @@ typedef struct fm_run_options {
     bool no_smooth;
     double smooth_cutoff_hz; /* 0: default */
     double smooth_beta;      /* 0: default */
+    bool no_flip_average;    /* landmarks from one look; default: the mean of the picture and its mirror image */
     bool no_debug_video;
     bool landmarks_csv;
     bool overwrite;

@@ -29,6 +29,8 @@ static const char help[] =
     "      --max-frames N    process N frames\n"
     "      --no-smooth       no filter over time on landmarks and midline\n"
     "      --smooth-cutoff HZ, --smooth-beta B   constants of that filter\n"
+    "      --no-flip-average landmarks from one look; default: the mean of the picture and its\n"
+    "                        mirror image, which takes out the network's own asymmetry\n"
     "      --no-debug        no debug video\n"
     "      --landmarks-csv   also STEM_landmarks.csv\n"
     "      --encoder NAME    videotoolbox, nvenc, qsv, vaapi, x264 or FFmpeg's name\n"
@@ -50,6 +52,7 @@ enum {
     OPT_NO_SMOOTH,
     OPT_CUTOFF,
     OPT_BETA,
+    OPT_NO_FLIP,
     OPT_NO_DEBUG,
     OPT_LANDMARKS,
     OPT_ENCODER,
@@ -71,6 +74,7 @@ static const struct option long_options[] = {
     {"no-smooth", no_argument, NULL, OPT_NO_SMOOTH},
     {"smooth-cutoff", required_argument, NULL, OPT_CUTOFF},
     {"smooth-beta", required_argument, NULL, OPT_BETA},
+    {"no-flip-average", no_argument, NULL, OPT_NO_FLIP},
     {"no-debug", no_argument, NULL, OPT_NO_DEBUG},
     {"landmarks-csv", no_argument, NULL, OPT_LANDMARKS},
     {"encoder", required_argument, NULL, OPT_ENCODER},
@@ -171,6 +175,9 @@ static int take_option(int c, run_command *command)
         return -1;
     case OPT_NO_SMOOTH:
         o->no_smooth = true;
+        return -1;
+    case OPT_NO_FLIP:
+        o->no_flip_average = true;
         return -1;
     case OPT_NO_DEBUG:
         o->no_debug_video = true;

@@ -13,7 +13,7 @@
 
 typedef struct fm_analysis fm_analysis;
 
-/* Uses midline, no_smooth, smooth_* of the options. */
+/* Uses midline, no_smooth, smooth_* and no_flip_average of the options. */
 fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
                              const fm_run_options *options, fm_error *err);
 void fm_analysis_destroy(fm_analysis **analysis);

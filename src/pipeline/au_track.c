@@ -68,7 +68,7 @@ fm_status fm_au_track_create(fm_au_track **out, fm_face_models *models, const ch
     if (status == FM_OK)
         status = open_spool(t, err);
     if (status == FM_OK)
-        status = fm_face_runner_create(&t->runner, models, "AU_", false, err);
+        status = fm_face_runner_create(&t->runner, models, "AU_", FM_FACE_RUNNER_PLAIN, err);
     if (status == FM_OK)
         status = fm_au_neutral_create(&t->clip_neutral, err);
     if (status == FM_OK)

@@ -24,6 +24,7 @@ struct fm_face_models {
 struct fm_face_runner {
     const fm_face_models *models;
     fm_binding *detector, *landmarker;
+    float *averaged; /* landmarks of both looks, when asked for; else NULL */
     /* profiler sites: named by model and by where it runs */
     const fmp_site *detector_pre, *detector_run, *detector_post;
     const fmp_site *landmarker_pre, *landmarker_run, *landmarker_post;
@@ -145,7 +146,7 @@ static const fmp_site *site(const char *category, const char *prefix, const char
 }
 
 fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models, const char *prefix,
-                                bool detect, fm_error *err)
+                                fm_face_runner_flags flags, fm_error *err)
 {
     *out = NULL;
     fm_face_runner *r = calloc(1, sizeof *r);
@@ -153,8 +154,13 @@ fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models, co
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the model buffers");
     r->models = models;
     fm_status status = fm_binding_create(&r->landmarker, models->landmarker, err);
-    if (status == FM_OK && detect)
+    if (status == FM_OK && (flags & FM_FACE_RUNNER_DETECTS))
         status = fm_binding_create(&r->detector, models->detector, err);
+    if (status == FM_OK && (flags & FM_FACE_RUNNER_AVERAGES_FLIP)) {
+        r->averaged = calloc((size_t)models->topology->count * 3, sizeof *r->averaged);
+        if (!r->averaged)
+            status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the model buffers");
+    }
     if (status != FM_OK) {
         fm_face_runner_destroy(&r);
         return status;
@@ -176,6 +182,7 @@ void fm_face_runner_destroy(fm_face_runner **runner)
         return;
     fm_binding_destroy(&r->detector);
     fm_binding_destroy(&r->landmarker);
+    free(r->averaged);
     free(r);
     *runner = NULL;
 }
@@ -216,12 +223,60 @@ fm_status fm_face_runner_landmarks(fm_face_runner *r, const fm_image *image, con
     return status;
 }
 
+/* Mirrors a planar tensor of `planes` pictures of size x size in place. */
+static void flip_tensor(float *tensor, int planes, int size)
+{
+    for (int row = 0; row < planes * size; row++) {
+        float *left = tensor + (size_t)row * (size_t)size, *right = left + size - 1;
+        for (; left < right; left++, right--) {
+            const float kept = *left;
+            *left = *right;
+            *right = kept;
+        }
+    }
+}
+
+/*
+ * The network sees a picture and its mirror image a little differently (1 to
+ * 2 % of the eye distance): its own asymmetry would be taken for the
+ * patient's. The mean of both looks has none.
+ */
+static fm_status add_flipped_look(fm_face_runner *r, const float **raw, float *presence_logit,
+                                  fm_error *err)
+{
+    const fm_topology *topology = r->models->topology;
+    float *first = r->averaged;
+    memcpy(first, *raw, (size_t)topology->count * 3 * sizeof *first);
+    {
+        FMP_SCOPE_SITE(r->landmarker_pre);
+        flip_tensor(fm_binding_input(r->landmarker), 3, FM_FACEMESH_SIZE);
+    }
+    {
+        FMP_SCOPE_SITE(r->landmarker_run);
+        fm_status status = fm_binding_run(r->landmarker, err);
+        if (status != FM_OK)
+            return status;
+    }
+    const float *flipped = fm_binding_output(r->landmarker, r->models->points);
+    for (int i = 0; i < topology->count; i++) {
+        const float *partner = flipped + 3 * topology->mirror[i];
+        first[3 * i] = (first[3 * i] + ((float)FM_FACEMESH_SIZE - partner[0])) / 2;
+        first[3 * i + 1] = (first[3 * i + 1] + partner[1]) / 2;
+        first[3 * i + 2] = (first[3 * i + 2] + partner[2]) / 2;
+    }
+    *presence_logit = (*presence_logit + fm_binding_output(r->landmarker, r->models->presence)[0]) / 2;
+    *raw = first;
+    return FM_OK;
+}
+
 static fm_status landmarks_into(fm_face_runner *r, fm_tracker *tracker, const fm_image *image,
                                 const fm_roi *roi, fm_error *err)
 {
     const float *raw;
     float logit;
     fm_status status = fm_face_runner_landmarks(r, image, roi, &raw, &logit, err);
+    if (status == FM_OK && r->averaged)
+        status = add_flipped_look(r, &raw, &logit, err);
     if (status == FM_OK) {
         FMP_SCOPE_SITE(r->landmarker_post);
         fm_tracker_landmarks(tracker, raw, logit);

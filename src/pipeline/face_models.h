@@ -30,12 +30,17 @@ enum { FM_FACE_MODELS = 2 };
 /* Facts for the report; strings live as long as the models. */
 void fm_face_models_describe(const fm_face_models *models, fm_report_model out[FM_FACE_MODELS]);
 
+typedef enum fm_face_runner_flags {
+    FM_FACE_RUNNER_PLAIN = 0,
+    FM_FACE_RUNNER_DETECTS = 1,      /* can also run the detector */
+    FM_FACE_RUNNER_AVERAGES_FLIP = 2 /* track() takes the mean of the picture and its mirror image */
+} fm_face_runner_flags;
+
 /*
  * Buffers for one caller. `prefix` goes before operation names ("", "AU_").
- * `detect`: the runner can also run the detector.
  */
 fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models, const char *prefix,
-                                bool detect, fm_error *err);
+                                fm_face_runner_flags flags, fm_error *err);
 void fm_face_runner_destroy(fm_face_runner **runner);
 
 enum { FM_FACES_MAX = 16 };
