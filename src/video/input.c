@@ -134,6 +134,12 @@ static fm_status open_container(fm_input *input, fm_error *err)
     }
     const AVInputFormat *kind = NULL;
     int ret = av_probe_input_buffer2(input->io, &kind, name, NULL, 0, 0);
+    if (ret >= 0 && strcmp(kind->name, "image2") == 0) {
+        /* Chosen for the name alone, and it would look for numbered siblings: ask for the bytes' format. */
+        av_strlcpy(name, "input", sizeof name);
+        kind = NULL;
+        ret = av_probe_input_buffer2(input->io, &kind, name, NULL, 0, 0);
+    }
     if (ret < 0)
         return not_a_video(input, ret, err);
     if (is_refused_format(kind))

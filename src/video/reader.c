@@ -180,6 +180,7 @@ static fm_status read_packet(fm_reader *reader, AVPacket *packet, bool *audio, f
         reader->demux_done = true;
         ret = reader->video_done ? 0 : send_packet(reader, NULL);
     } else if (packet->stream_index == reader->input.video->index) {
+        reader->damaged += !reader->video_done && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
         ret = reader->video_done ? 0 : send_packet(reader, packet);
     } else if (reader->input.audio && packet->stream_index == reader->input.audio->index) {
         *audio = place_audio(reader, packet);

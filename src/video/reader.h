@@ -82,7 +82,7 @@ const AVCodecParameters *fm_reader_audio(const fm_reader *reader, AVRational *ti
 fm_status fm_reader_next(fm_reader *reader, fm_read_kind *kind, AVFrame *frame, AVPacket *packet,
                          fm_error *err);
 
-/* Frames or packets that could not be decoded, so far. */
+/* Frames and packets that could not be decoded or were incomplete, so far: a sign, not an exact number of pictures. */
 int64_t fm_reader_damaged(const fm_reader *reader);
 int64_t fm_reader_repaired(const fm_reader *reader);
 /* True when the file ended before its own index or header said. Valid after FM_READ_END. */

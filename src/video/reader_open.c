@@ -11,7 +11,29 @@
 #include "reader.h"
 #include "reader_internal.h"
 
-enum { TAIL_SECONDS = 5, TIME_LIMIT_SECONDS = 1 << 24 };
+enum {
+    TAIL_SECONDS = 5,
+    TIME_LIMIT_SECONDS = 1 << 24,
+    /* Up to full HD one core decodes these codecs faster than a pipeline with encoders takes them. */
+    ONE_CORE_PIXELS = 1920 * 1088,
+};
+
+/*
+ * With frame threads these decoders hand out a frame before the thread that
+ * still works on it has flagged its errors, so the same damaged file would
+ * give other frames each time. Slice threads do not have that race.
+ */
+static bool flags_errors_late(const AVCodecParameters *par)
+{
+    switch (par->codec_id) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_H263:
+        return (int64_t)par->width * par->height <= ONE_CORE_PIXELS;
+    default:
+        return false;
+    }
+}
 
 static fm_status open_decoder(fm_reader *reader, fm_error *err)
 {
@@ -24,6 +46,8 @@ static fm_status open_decoder(fm_reader *reader, fm_error *err)
     int ret = avcodec_parameters_to_context(decoder, input->video->codecpar);
     decoder->pkt_timebase = input->video->time_base;
     decoder->thread_count = reader->options.threads;
+    if (flags_errors_late(input->video->codecpar))
+        decoder->thread_type = FF_THREAD_SLICE;
     decoder->max_pixels = FM_VIDEO_PIXELS_MAX;
     /* Frames that lack their references come out flagged, so that they are counted. */
     decoder->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
@@ -133,7 +157,10 @@ static void set_durations(fm_reader *reader)
     const double whole = format->duration > 0 ? (double)format->duration / AV_TIME_BASE : 0;
     info->duration = stream_seconds > 0 ? stream_seconds : whole;
 
-    if (stream_seconds > 0) {
+    if (strcmp(format->iformat->name, "avi") == 0 && stream->nb_frames > 0) {
+        /* The demuxer shortens the duration of a cut file; the header's frame count stays. */
+        reader->expected_end = (double)stream->nb_frames / av_q2d(info->frame_rate);
+    } else if (stream_seconds > 0) {
         double offset = 0;
         if (stream->start_time != AV_NOPTS_VALUE)
             offset = (double)av_sat_sub64(stream->start_time, reader->video_start) *

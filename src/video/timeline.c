@@ -20,7 +20,7 @@ static int64_t repair(fm_timeline *timeline, int64_t pts)
         return next;
     const int64_t placed = av_sat_add64(pts, timeline->shift);
     const int64_t ahead = av_sat_sub64(placed, timeline->last);
-    if (ahead < -timeline->second || ahead > 0) {
+    if (ahead < -FFMAX(timeline->second / 2, 1) || ahead > 0) {
         timeline->shift = av_sat_add64(timeline->shift, av_sat_sub64(next, placed));
         return next;
     }

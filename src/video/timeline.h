@@ -4,7 +4,8 @@
  * Good timestamps pass unchanged. A missing one follows its predecessor by the
  * predecessor's duration; one that does not rise is put half a duration after
  * it, so that the next good one still rises and passes. A jump backwards by
- * more than a second, or forwards by more than an hour, is a discontinuity
+ * more than half a second (more than any reordering of frames), or forwards by
+ * more than an hour, is a discontinuity
  * (joined recordings, a wrapped counter): what follows is shifted to go on
  * where the last one ended.
  *
