@@ -7,10 +7,11 @@
 #include <sys/stat.h>
 
 #include "canvas.h"
-#include "face_finder.h"
+#include "pipeline/face_models.h"
 #include "truth.h"
 #include "video/compat.h"
 #include "video/reader.h"
+#include "video/still.h"
 #include "video/writer.h"
 
 /* The build names the portrait that the set-up unpacked; empty when it has none. */
@@ -99,60 +100,54 @@ static fm_status take_options(clip *c, const fm_demo_options *options, fm_error 
 
 /* --- the still --------------------------------------------------------- */
 
-static fm_status read_still(clip *c, fm_error *err)
+/* The second look starts from the landmarks of the first, as tracking does: it is the one to compare a clip with. */
+static fm_status look_twice(fm_face_models *models, const fm_image *image, fm_face *face, fm_error *err)
 {
-    fm_reader *reader = NULL;
-    const fm_reader_options options = {.threads = 1, .no_audio = true};
-    fm_status status = fm_reader_open(&reader, c->options.portrait, &options, err);
-    if (status != FM_OK)
-        return status;
-    c->still = av_frame_alloc();
-    AVPacket *packet = av_packet_alloc();
-    fm_read_kind kind = FM_READ_END;
-    if (!c->still || !packet)
-        status = fm_fail(err, FM_E_NO_MEMORY, "no memory to read the portrait '%s'", c->options.portrait);
-    else
-        status = fm_reader_next(reader, &kind, c->still, packet, err);
-    if (status == FM_OK && kind != FM_READ_FRAME)
-        status = fm_fail(err, FM_E_BAD_INPUT, "the portrait '%s' holds no picture; give a PNG or JPEG file",
-                         c->options.portrait);
-    av_packet_free(&packet);
-    fm_reader_close(&reader);
+    fm_tracker_options options = fm_tracker_defaults();
+    options.smooth = false;
+    fm_tracker *tracker = NULL;
+    fm_face_runner *runner = NULL;
+    fm_status status = fm_tracker_create(&tracker, fm_face_models_topology(models), &options, err);
+    if (status == FM_OK)
+        status = fm_face_runner_create(&runner, models, "", FM_FACE_RUNNER_DETECTS, err);
+    for (int look = 0; status == FM_OK && look < 2; look++)
+        status = fm_face_runner_track(runner, tracker, image, look, face, err);
+    fm_face_runner_destroy(&runner);
+    fm_tracker_destroy(&tracker);
     return status;
 }
 
-/* The second look starts from the landmarks of the first, as tracking does: it is the one to compare a clip with. */
 static fm_status find_face(clip *c, const fm_image *image, fm_error *err)
 {
-    fm_face_finder *finder = NULL;
-    fm_status status = fm_face_finder_open(&finder, c->options.models_dir, err);
+    fm_face_models *models;
+    fm_status status = fm_face_models_open(&models, c->options.models_dir, NULL, NULL, err);
     if (status != FM_OK)
         return status;
     fm_face *face = calloc(1, sizeof *face);
-    if (!face)
-        status = fm_fail(err, FM_E_NO_MEMORY, "no memory for the landmarks of '%s'", c->options.portrait);
-    for (int look = 0; status == FM_OK && look < 2; look++)
-        status = fm_face_finder_next(finder, image, look, face, err);
+    status = face ? look_twice(models, image, face, err)
+                  : fm_fail(err, FM_E_NO_MEMORY, "no memory for the landmarks of '%s'", c->options.portrait);
     if (status == FM_OK && !face->found)
         status = fm_fail(err, FM_E_NO_FACE, "no face in the portrait '%s'; give a still with one face seen from the front",
                          c->options.portrait);
     if (status == FM_OK) {
         c->count = face->count;
         memcpy(c->points, face->raw, sizeof c->points);
-        if (!fm_warp_create(&c->warp, c->points, fm_face_finder_topology(finder))
+        if (!fm_warp_create(&c->warp, c->points, fm_face_models_topology(models))
             || !fm_framing_fit(&c->framing, c->points, c->count, image->width, image->height,
                                c->options.width, c->options.height))
             status = fm_fail(err, FM_E_BAD_INPUT, "the face in '%s' cannot be animated; give one seen from the front with open eyes",
                              c->options.portrait);
     }
     free(face);
-    fm_face_finder_close(&finder);
+    fm_face_models_close(&models);
     return status;
 }
 
 static fm_status prepare_still(clip *c, fm_error *err)
 {
-    fm_status status = read_still(c, err);
+    c->still = av_frame_alloc();
+    fm_status status = c->still ? fm_still_read(c->options.portrait, c->still, err)
+                                : fm_fail(err, FM_E_NO_MEMORY, "no memory to read the portrait '%s'", c->options.portrait);
     if (status != FM_OK)
         return status;
     const fm_image image = fm_image_from_frame(c->still);
@@ -272,6 +267,7 @@ fm_status fm_demo_clip(const fm_demo_options *options, fm_error *err)
     clip *c = calloc(1, sizeof *c);
     if (!c)
         return fm_fail(err, FM_E_NO_MEMORY, "no memory for the demo clip");
+    fm_video_log_quiet();
     fm_status status = take_options(c, options, err);
     if (status == FM_OK)
         status = make(c, err);

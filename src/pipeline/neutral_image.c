@@ -6,24 +6,7 @@
 #include "pipeline/analysis.h"
 #include "pipeline/au_track.h"
 #include "video/reader.h"
-
-static fm_status read_still(const char *path, AVFrame *frame, fm_error *err)
-{
-    fm_reader *reader;
-    const fm_reader_options options = {.no_audio = true};
-    fm_status status = fm_reader_open(&reader, path, &options, err);
-    if (status != FM_OK)
-        return status;
-    AVPacket *packet = av_packet_alloc();
-    fm_read_kind kind = FM_READ_END;
-    status = packet ? fm_reader_next(reader, &kind, frame, packet, err)
-                    : fm_fail(err, FM_E_NO_MEMORY, "out of memory reading '%s'", path);
-    if (status == FM_OK && kind != FM_READ_FRAME)
-        status = fm_fail(err, FM_E_BAD_INPUT, "the neutral picture '%s' cannot be decoded", path);
-    av_packet_free(&packet);
-    fm_reader_close(&reader);
-    return status;
-}
+#include "video/still.h"
 
 static fm_status measure_sides(fm_face_models *models, const fm_work *work, const char *path,
                                fm_au_features features[2], fm_error *err)
@@ -69,7 +52,7 @@ fm_status fm_neutral_image_measure(fm_face_models *models, const fm_run_options 
     status = fm_work_pool_create(&pool, 1, err);
     if (status == FM_OK) {
         work = fm_work_acquire(pool);
-        status = read_still(path, work->frame, err);
+        status = fm_still_read(path, work->frame, err);
     }
     if (status == FM_OK) {
         work->image = fm_image_from_frame(work->frame);

@@ -21,9 +21,9 @@
 
 #include "base/file.h"
 #include "demo/demo_clip.h"
-#include "demo/face_finder.h"
 #include "demo/timeline.h"
 #include "models/find.h"
+#include "pipeline/face_models.h"
 #include "video/reader.h"
 
 enum { POINTS = 468, FRAMES_MAX = 256 };
@@ -98,12 +98,18 @@ static void track_video(const char *path, measured *m)
 {
     fm_error err = {0};
     fm_reader *reader = NULL;
-    fm_face_finder *finder = NULL;
+    fm_face_models *models = NULL;
+    fm_face_runner *runner = NULL;
+    fm_tracker *tracker = NULL;
+    fm_tracker_options unsmoothed = fm_tracker_defaults();
+    unsmoothed.smooth = false;
     fm_face *face = calloc(1, sizeof *face);
     AVFrame *frame = av_frame_alloc();
     AVPacket *packet = av_packet_alloc();
     assert_true(face && frame && packet);
-    assert_int_equal(fm_face_finder_open(&finder, models_dir(), &err), FM_OK);
+    assert_int_equal(fm_face_models_open(&models, models_dir(), NULL, NULL, &err), FM_OK);
+    assert_int_equal(fm_face_runner_create(&runner, models, "", FM_FACE_RUNNER_DETECTS, &err), FM_OK);
+    assert_int_equal(fm_tracker_create(&tracker, fm_face_models_topology(models), &unsmoothed, &err), FM_OK);
     assert_int_equal(fm_reader_open(&reader, path, &(fm_reader_options){0}, &err), FM_OK);
     for (;;) {
         fm_read_kind kind = FM_READ_END;
@@ -115,14 +121,16 @@ static void track_video(const char *path, measured *m)
         assert_true(fabs(seconds - m->truth[m->frames].seconds) < 1e-3);
         assert_int_equal(frame->colorspace, AVCOL_SPC_BT709);
         const fm_image image = fm_image_from_frame(frame);
-        assert_int_equal(fm_face_finder_next(finder, &image, seconds, face, &err), FM_OK);
+        assert_int_equal(fm_face_runner_track(runner, tracker, &image, seconds, face, &err), FM_OK);
         m->followed += face->found;
         for (int i = 0; face->found && i < POINTS; i++)
             m->seen[m->frames][i] = (fm_vec2){(double)face->raw[i].x, (double)face->raw[i].y};
         m->frames++;
     }
     fm_reader_close(&reader);
-    fm_face_finder_close(&finder);
+    fm_tracker_destroy(&tracker);
+    fm_face_runner_destroy(&runner);
+    fm_face_models_close(&models);
     av_packet_free(&packet);
     av_frame_free(&frame);
     free(face);
