@@ -21,11 +21,6 @@ struct fm_analysis {
     double line_seconds;
 };
 
-static void restart_filter(fm_analysis *a)
-{
-    fm_midline_filter_init(&a->filter, a->smoothing.min_cutoff_hz, a->smoothing.beta);
-}
-
 fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
                              const fm_run_options *options, fm_error *err)
 {
@@ -42,7 +37,7 @@ fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
         a->smoothing.min_cutoff_hz = options->smooth_cutoff_hz;
     if (options->smooth_beta > 0)
         a->smoothing.beta = options->smooth_beta;
-    restart_filter(a);
+    fm_midline_filter_init(&a->filter, a->smoothing.min_cutoff_hz, a->smoothing.beta);
     const fm_face_runner_flags flags = options->no_flip_average
                                            ? FM_FACE_RUNNER_DETECTS
                                            : FM_FACE_RUNNER_DETECTS | FM_FACE_RUNNER_AVERAGES_FLIP;
@@ -75,12 +70,9 @@ static void find_line(fm_analysis *a, const fm_work *work)
     fm_line line;
     if (!fm_midline_fit(work->face.raw, a->topology, a->mode, &line))
         return;
-    if (a->smooth && work->has_pose) {
-        if (a->has_line && work->seconds - a->line_seconds > HOLD_LINE_SECONDS)
-            restart_filter(a);
+    if (a->smooth && work->has_pose)
         line = fm_midline_filter_apply(&a->filter, &line, work->pose.origin.x, work->pose.origin.y,
                                        work->pose.inter_ocular, work->seconds);
-    }
     a->line = line;
     a->has_line = true;
     a->line_seconds = work->seconds;
