@@ -104,7 +104,7 @@ void clip_probe_word(const char *path, const char *stream, const char *entry, ch
     assert_non_null(pipe);
     word[0] = '\0';
     if (fgets(word, (int)size, pipe))
-        word[strcspn(word, "\r\n")] = '\0';
+        word[strcspn(word, "\r\n,")] = '\0';
     pclose(pipe);
 }
 
