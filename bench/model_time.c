@@ -1,0 +1,197 @@
+/*
+ * What the models cost alone: for each default model how long it loads, how
+ * long its first run takes, and the median and 90th percentile of the runs
+ * after it, on one intra-op thread as in a run of facemirror.
+ *
+ * Wall and CPU time stand side by side: on a busy machine the CPU time of the
+ * calling thread, which does all the work here, is the one to compare.
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "inference/session.h"
+#include "models/find.h"
+
+enum { RUNS_DEFAULT = 200, RUNS_MAX = 1000000, MODELS = 2 };
+
+typedef struct timing {
+    const char *name;
+    char backend[64];
+    double load_ms, first_ms;
+    double median_ms, p90_ms;         /* wall */
+    double median_cpu_ms, p90_cpu_ms; /* CPU time of the calling thread */
+} timing;
+
+static double clock_ms(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of sorted values, nearest rank. */
+static double percentile(const double *sorted, int count, double p)
+{
+    int rank = (int)(p * count);
+    return sorted[rank < count ? rank : count - 1];
+}
+
+/* Some picture-like values in 0..1: the networks' time does not depend on them, denormals apart. */
+static void fill_input(fm_binding *binding, const fm_session *session)
+{
+    float *input = fm_binding_input(binding);
+    unsigned state = 1;
+    for (size_t i = 0; i < fm_session_input(session, 0)->count; i++) {
+        state = state * 1664525u + 1013904223u; /* Numerical Recipes, section 7.1 */
+        input[i] = (float)(state >> 8) * 0x1p-24f;
+    }
+}
+
+static fm_status time_runs(fm_binding *binding, int runs, timing *out, fm_error *err)
+{
+    double *wall = calloc((size_t)runs, sizeof *wall), *cpu = calloc((size_t)runs, sizeof *cpu);
+    fm_status status = wall && cpu ? FM_OK : fm_fail(err, FM_E_NO_MEMORY, "out of memory for %d runs", runs);
+    double start = clock_ms(CLOCK_MONOTONIC);
+    if (status == FM_OK)
+        status = fm_binding_run(binding, err);
+    out->first_ms = clock_ms(CLOCK_MONOTONIC) - start;
+    for (int i = 0; i < runs && status == FM_OK; i++) {
+        start = clock_ms(CLOCK_MONOTONIC);
+        const double cpu_start = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+        status = fm_binding_run(binding, err);
+        cpu[i] = clock_ms(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
+        wall[i] = clock_ms(CLOCK_MONOTONIC) - start;
+    }
+    if (status == FM_OK) {
+        qsort(wall, (size_t)runs, sizeof *wall, compare);
+        qsort(cpu, (size_t)runs, sizeof *cpu, compare);
+        out->median_ms = percentile(wall, runs, 0.5);
+        out->p90_ms = percentile(wall, runs, 0.9);
+        out->median_cpu_ms = percentile(cpu, runs, 0.5);
+        out->p90_cpu_ms = percentile(cpu, runs, 0.9);
+    }
+    free(wall);
+    free(cpu);
+    return status;
+}
+
+static fm_status time_model(fm_runtime *runtime, const char *path, int runs, timing *out, fm_error *err)
+{
+    const fm_session_options options = {.intra_threads = 1};
+    fm_session *session = NULL;
+    fm_binding *binding = NULL;
+    fm_status status = fm_session_open(&session, runtime, path, &options, err);
+    if (status == FM_OK)
+        status = fm_binding_create(&binding, session, err);
+    if (status == FM_OK) {
+        out->load_ms = 1e3 * fm_session_load_seconds(session);
+        snprintf(out->backend, sizeof out->backend, "%s", fm_session_backend(session));
+        fill_input(binding, session);
+        status = time_runs(binding, runs, out, err);
+    }
+    fm_binding_destroy(&binding);
+    fm_session_close(&session);
+    return status;
+}
+
+static void print_table(const timing *t, int count, int runs, const char *version)
+{
+    printf("ONNX Runtime %s, 1 intra-op thread, %d runs after the first\n\n", version, runs);
+    printf("%-12s %-14s %9s %9s %9s %9s %9s %9s\n", "Model", "Providers", "load ms", "first ms",
+           "median ms", "p90 ms", "CPU ms", "CPU p90");
+    for (int i = 0; i < count; i++)
+        printf("%-12s %-14s %9.1f %9.2f %9.3f %9.3f %9.3f %9.3f\n", t[i].name, t[i].backend,
+               t[i].load_ms, t[i].first_ms, t[i].median_ms, t[i].p90_ms, t[i].median_cpu_ms,
+               t[i].p90_cpu_ms);
+}
+
+/* Names and providers are identifiers: nothing to escape. */
+static void print_json(const timing *t, int count, int runs, const char *version)
+{
+    printf("{\"runtime\": \"ONNX Runtime %s\", \"intra_threads\": 1, \"runs\": %d, \"models\": [", version,
+           runs);
+    for (int i = 0; i < count; i++)
+        printf("%s\n  {\"name\": \"%s\", \"providers\": \"%s\", \"load_ms\": %.3f, \"first_ms\": %.3f, "
+               "\"median_ms\": %.4f, \"p90_ms\": %.4f, \"median_cpu_ms\": %.4f, \"p90_cpu_ms\": %.4f}",
+               i ? "," : "", t[i].name, t[i].backend, t[i].load_ms, t[i].first_ms, t[i].median_ms,
+               t[i].p90_ms, t[i].median_cpu_ms, t[i].p90_cpu_ms);
+    printf("\n]}\n");
+}
+
+static fm_status measure(const char *models_dir, int runs, bool json, fm_error *err)
+{
+    fm_model_files *files = calloc(1, sizeof *files);
+    if (!files)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory");
+    fm_runtime *runtime = NULL;
+    timing timings[MODELS] = {{.name = "BlazeFace"}, {.name = "FaceMesh"}};
+    fm_status status = fm_models_find(models_dir, files, err);
+    if (status == FM_OK)
+        status = fm_runtime_create(&runtime, NULL, NULL, err);
+    if (status == FM_OK)
+        status = time_model(runtime, files->detector, runs, &timings[0], err);
+    if (status == FM_OK)
+        status = time_model(runtime, files->landmarker, runs, &timings[1], err);
+    if (status == FM_OK)
+        (json ? print_json : print_table)(timings, MODELS, runs, fm_runtime_version(runtime));
+    fm_runtime_destroy(&runtime);
+    free(files);
+    return status;
+}
+
+static int usage(FILE *stream, int code)
+{
+    fputs("Usage: model_time [--models DIR] [--runs N] [--json]\n"
+          "Times the default models alone, on one thread.\n",
+          stream);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"models", required_argument, NULL, 'm'},
+                                            {"runs", required_argument, NULL, 'n'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    const char *models_dir = NULL;
+    long runs = RUNS_DEFAULT;
+    bool json = false;
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        char *end = NULL;
+        switch (c) {
+        case 'm':
+            models_dir = optarg;
+            break;
+        case 'n':
+            runs = strtol(optarg, &end, 10);
+            if (*end || runs < 1 || runs > RUNS_MAX)
+                return usage(stderr, 2);
+            break;
+        case 'j':
+            json = true;
+            break;
+        case 'h':
+            return usage(stdout, 0);
+        default:
+            return usage(stderr, 2);
+        }
+    }
+    if (optind != argc)
+        return usage(stderr, 2);
+    fm_error err = {0};
+    fm_status status = measure(models_dir, (int)runs, json, &err);
+    if (status != FM_OK)
+        fprintf(stderr, "model_time: %s\n", err.message);
+    return fm_exit_code(status);
+}
