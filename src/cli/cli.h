@@ -21,6 +21,12 @@ int fm_cli_fail(const fm_error *err);
 /* A usage error: the message and where to read more. Returns the exit code. */
 int fm_cli_usage(const char *command, const char *format, ...) FM_PRINTF(2, 3);
 
+/*
+ * A usage error for the '?' or ':' that getopt_long just returned; its own messages are off, since the
+ * commands' option strings begin with ':'. Returns the exit code.
+ */
+int fm_cli_bad_option(const char *command, int c, char **argv);
+
 /* Parse a whole argument; false when it is not a number of the range. Decimal point whatever the locale. */
 bool fm_cli_seconds(const char *text, double *out);  /* 0 or more; also M:SS and H:MM:SS */
 bool fm_cli_number(const char *text, double *out);   /* finite, 0 or more */

@@ -40,7 +40,7 @@ static const struct option long_options[] = {
 };
 
 /* -1: go on; else the exit code to end with. */
-static int take_option(int c, fm_demo_options *options, bool *quiet)
+static int take_option(int c, char **argv, fm_demo_options *options, bool *quiet)
 {
     char rest;
     switch (c) {
@@ -82,7 +82,7 @@ static int take_option(int c, fm_demo_options *options, bool *quiet)
         fputs(help, stdout);
         return 0;
     default:
-        return fm_exit_code(FM_E_USAGE);
+        return fm_cli_bad_option("demo-clip", c, argv);
     }
 }
 
@@ -91,8 +91,8 @@ int fm_cmd_demo_clip(int argc, char **argv)
     fm_demo_options options = {0};
     bool quiet = false;
     int c;
-    while ((c = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1) {
-        const int code = take_option(c, &options, &quiet);
+    while ((c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
+        const int code = take_option(c, argv, &options, &quiet);
         if (code >= 0)
             return code;
     }

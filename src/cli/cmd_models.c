@@ -26,7 +26,7 @@ static int import(int argc, char **argv)
     const char *output = NULL;
     bool quiet = false;
     int c;
-    while ((c = getopt_long(argc, argv, "o:qh", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":o:qh", options, NULL)) != -1) {
         switch (c) {
         case 'o':
             output = optarg;
@@ -38,7 +38,7 @@ static int import(int argc, char **argv)
             fputs(help, stdout);
             return 0;
         default:
-            return fm_exit_code(FM_E_USAGE);
+            return fm_cli_bad_option("models", c, argv);
         }
     }
     if (argc - optind != 1 || !output)

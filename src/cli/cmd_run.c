@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
@@ -159,7 +160,7 @@ static const char *option_name(int c)
 }
 
 /* -1: go on; else the exit code to end with. */
-static int take_option(int c, run_command *command)
+static int take_option(int c, char **argv, run_command *command)
 {
     fm_run_options *o = &command->options;
     switch (c) {
@@ -201,12 +202,21 @@ static int take_option(int c, run_command *command)
         command->help = true;
         return -1;
     case '?':
-        return fm_exit_code(FM_E_USAGE);
+    case ':':
+        return fm_cli_bad_option("run", c, argv);
     default:
         if (!take_value(c, o))
             return fm_cli_usage("run", "--%s does not take '%s'", option_name(c), optarg);
         return -1;
     }
+}
+
+/* Whether two paths name one folder, however they are spelt. */
+static bool same_folder(const char *a, const char *b)
+{
+    struct stat x, y;
+    return strcmp(a, b) == 0 ||
+           (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
 /* Two clips of one name would overwrite each other's outputs. */
@@ -219,7 +229,7 @@ static int check_names(char *const *inputs, int count, bool one_folder)
             fm_path_stem(b, inputs[j]);
             fm_path_dir(dir_a, inputs[i]);
             fm_path_dir(dir_b, inputs[j]);
-            if (strcmp(a, b) == 0 && (one_folder || strcmp(dir_a, dir_b) == 0))
+            if (strcmp(a, b) == 0 && (one_folder || same_folder(dir_a, dir_b)))
                 return fm_cli_usage("run", "'%s' and '%s' would have the same output names; process them into different folders",
                                     inputs[i], inputs[j]);
         }
@@ -269,8 +279,8 @@ int fm_cmd_run(int argc, char **argv)
 {
     run_command command = {.options = fm_run_defaults()};
     int c;
-    while ((c = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1) {
-        const int code = take_option(c, &command);
+    while ((c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
+        const int code = take_option(c, argv, &command);
         if (code >= 0)
             return code;
     }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <getopt.h>
 #include <langinfo.h>
 #include <math.h>
 #include <stdarg.h>
@@ -24,6 +25,20 @@ int fm_cli_usage(const char *command, const char *format, ...)
     va_end(args);
     fprintf(stderr, "; see 'facemirror%s%s --help'\n", *command ? " " : "", command);
     return fm_exit_code(FM_E_USAGE);
+}
+
+int fm_cli_bad_option(const char *command, int c, char **argv)
+{
+    const char *word = argv[optind - 1];
+    const bool is_long = strncmp(word, "--", 2) == 0;
+    /* A short option may stand among others in its word, so optopt names it. */
+    if (!is_long && optopt > 0 && optopt < 128)
+        return fm_cli_usage(command, c == ':' ? "the option '-%c' needs a value" : "the option '-%c' is not known",
+                            optopt);
+    if (c == ':')
+        return fm_cli_usage(command, "the option '%s' needs a value", word);
+    return fm_cli_usage(command, optopt ? "the option '%s' takes no value" : "the option '%s' is not known or not unique",
+                        word);
 }
 
 bool fm_cli_number(const char *text, double *out)

@@ -1,0 +1,264 @@
+"""What cannot be done is refused with its exit code and one clear sentence, and leaves nothing half done."""
+import os
+import resource
+import shutil
+import subprocess
+import unittest
+
+import harness as h
+
+
+class BadInput(h.Case):
+    @classmethod
+    def make_inputs(cls):
+        cls.clip = h.make_clip(cls.path('good.mp4'), frames=30)
+        cls.data = open(cls.clip, 'rb').read()
+
+    def write(self, name, data):
+        with open(self.path(name), 'wb') as stream:
+            stream.write(data)
+        return self.path(name)
+
+    def refuse(self, code, clip, *parts):
+        out = self.path('out')
+        shutil.rmtree(out, ignore_errors=True)
+        result = h.run(clip, '-o', out)
+        self.assert_one_sentence(result, code, os.path.basename(os.path.normpath(clip)), *parts)
+        for pretence in ('.mp4  (', '.csv  (', 'Status:               ok'):  # its profile may be listed
+            self.assertNotIn(pretence, result.out)
+        self.assert_no_outputs(out)
+        return result
+
+    def test_missing_file(self):
+        self.assertEqual(self.refuse(3, self.path('nothing.mp4')).out, '')
+
+    def test_folder(self):
+        self.assertEqual(self.refuse(3, self.dir, 'folder').out, '')
+
+    def test_no_permission(self):
+        if os.geteuid() == 0:
+            self.skipTest('root may read everything')
+        clip = self.write('secret.mp4', self.data)
+        os.chmod(clip, 0)
+        self.refuse(3, clip)
+
+    def test_text_with_a_video_name(self):
+        self.assertEqual(self.refuse(4, self.write('text.mp4', b'This is no video.\n' * 200)).out, '')
+
+    def test_empty_file(self):
+        self.refuse(4, self.write('empty.mp4', b''), 'empty')
+
+    def test_noise(self):
+        self.refuse(4, self.write('noise.mp4', bytes((i * i * 31 + i // 7) % 256 for i in range(60000))))
+
+    def test_sound_only(self):
+        self.refuse(4, h.ffmpeg('-f', 'lavfi', '-i', 'sine=duration=1', self.path('sound.mp4')), 'video')
+
+    def test_no_face(self):
+        clip = h.ffmpeg('-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25:duration=0.6', '-pix_fmt', 'yuv420p',
+                        self.path('bars.mp4'))
+        self.refuse(5, clip, 'face')
+
+    def damaged(self, clip, whole):
+        """Ends with 12 and says so; what could be read is in whole outputs."""
+        out = clip + '-out'
+        result = h.run(clip, '-o', out)
+        self.assert_one_sentence(result, 12, os.path.basename(clip))
+        stem = os.path.splitext(os.path.basename(clip))[0]
+        frames = self.assert_whole(out, stem)
+        self.assertGreater(frames, 0)
+        self.assertLess(frames, whole)
+
+    def test_truncated_with_its_index_at_the_front(self):
+        clip = h.make_clip(self.path('short-gop.mp4'), frames=30, more=('-g', '6'))
+        front = h.ffmpeg('-i', clip, '-c', 'copy', '-movflags', '+faststart', self.path('front.mp4'))
+        data = open(front, 'rb').read()
+        self.damaged(self.write('cut.mp4', data[:len(data) * 6 // 10]), 30)
+
+    def test_truncated_without_its_index(self):
+        self.refuse(4, self.write('headless.mp4', self.data[:len(self.data) * 6 // 10]))
+
+    def test_truncated_matroska(self):
+        # Long enough that what is missing is more than a rounding of the header's duration.
+        whole = h.make_clip(self.path('whole.mkv'), frames=90)
+        data = open(whole, 'rb').read()
+        self.damaged(self.write('cut.mkv', data[:len(data) // 2]), 90)
+
+    def test_damaged_bytes_in_the_middle(self):
+        # Every frame is its own, so that damage stays where it is.
+        clip = h.make_clip(self.path('intra.mp4'), frames=24, codec=('-c:v', 'libx264', '-g', '1', '-crf', '16'))
+        data = bytearray(open(clip, 'rb').read())
+        start = data.index(b'mdat')
+        size = data.index(b'moov') - start
+        assert size > 20000, 'expected the index behind the pictures'
+        for i in range(start + size // 2, start + size // 2 + size // 8):
+            data[i] = (i * 7919 >> 3) & 255
+        self.damaged(self.write('scratched.mp4', bytes(data)), 24)
+
+
+class BadOutput(h.Case):
+    @classmethod
+    def make_inputs(cls):
+        cls.clip = h.make_clip(cls.path('good.mp4'), frames=20)
+
+    def test_folder_below_a_file(self):
+        blocked = os.path.join(self.clip, 'below')
+        self.assert_one_sentence(h.run(self.clip, '-o', blocked), 6, blocked)
+        self.assert_one_sentence(h.run(self.clip, '-o', self.clip), 6, self.clip)
+
+    def test_read_only_folder(self):
+        if os.geteuid() == 0:
+            self.skipTest('root may write everywhere')
+        folder = self.path('locked')
+        os.mkdir(folder, 0o500)
+        self.assert_one_sentence(h.run(self.clip, '-o', folder), 6, folder)
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_output_name_taken_by_a_folder(self):
+        out = self.path('taken')
+        os.makedirs(os.path.join(out, 'good_right_mirrored.csv'))
+        self.assert_one_sentence(h.run(self.clip, '-o', out, '--overwrite'), 6, 'good_right_mirrored.csv')
+        self.assert_no_outputs(out, allowed=('good_right_mirrored.csv',))
+
+    def test_full_disk(self):
+        disk = self.path('disk')
+        os.mkdir(disk)
+        mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) if shutil.which('mount') else None
+        if mounted is None or mounted.returncode != 0:
+            self.skipTest('a small disk cannot be mounted here')
+        try:
+            result = h.run(self.clip, '-o', disk)
+            self.assert_one_sentence(result, 7, 'space')
+            self.assertNotIn('Outputs', result.out)
+            self.assert_no_outputs(disk)
+            # The clip is not the disk's fault: with another folder it works.
+            self.good_run(self.clip, '-o', self.path('roomy'), '-q')
+        finally:
+            subprocess.run(['umount', disk], check=True)
+
+    def test_file_size_limit(self):
+        out = self.path('limited')
+        result = h.run(self.clip, '-o', out,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)))
+        self.assertIn(result.code, (6, 7), result)
+        self.assert_one_sentence(result, result.code)
+        self.assert_no_outputs(out)
+
+    def test_outputs_that_are_there(self):
+        out = self.path('again')
+        self.good_run(self.clip, '-o', out, '-q')
+        names = sorted(os.listdir(out))
+        for name in names:
+            before = {n: os.stat(os.path.join(out, n)).st_mtime_ns for n in names}
+            result = h.run(self.clip, '-o', out)
+            self.assert_one_sentence(result, 11, '--overwrite')
+            self.assertEqual(result.out, '')
+            self.assertEqual({n: os.stat(os.path.join(out, n)).st_mtime_ns for n in names}, before, 'untouched')
+            break
+        self.good_run(self.clip, '-o', out, '-q', '--overwrite')
+        self.assertEqual(sorted(os.listdir(out)), names)
+        self.assert_whole(out, 'good', 20)
+
+    def test_one_output_that_is_there(self):
+        for name in ('good_right_mirrored.csv', 'good_debug.mp4'):
+            with self.subTest(name):
+                out = self.path('one-' + name)
+                os.mkdir(out)
+                with open(os.path.join(out, name), 'w') as stream:
+                    stream.write('mine')
+                self.assert_one_sentence(h.run(self.clip, '-o', out), 11, name)
+                self.assert_no_outputs(out, allowed=(name,))
+                self.assertEqual(open(os.path.join(out, name)).read(), 'mine')
+
+    def test_a_failed_overwrite_keeps_the_old_outputs(self):
+        out = self.path('kept')
+        self.good_run(self.clip, '-o', out, '-q')
+        before = h.stream_md5(os.path.join(out, 'good_left_mirrored.mp4'), 'v:0')
+        blank = self.path('blank')
+        os.mkdir(blank)
+        faceless = h.ffmpeg('-f', 'lavfi', '-i', 'color=gray:size=320x240:duration=0.4', '-pix_fmt', 'yuv420p',
+                            os.path.join(blank, 'good.mp4'))
+        self.assert_one_sentence(h.run(faceless, '-o', out, '--overwrite'), 5)
+        self.assertEqual(h.stream_md5(os.path.join(out, 'good_left_mirrored.mp4'), 'v:0'), before)
+
+
+class BadOptions(h.Case):
+    @classmethod
+    def make_inputs(cls):
+        cls.clip = h.make_clip(cls.path('good.mp4'), frames=6)
+
+    def refuse(self, code, *args, parts=()):
+        out = self.path('out')
+        result = h.run(*args, '-o', out)
+        self.assertEqual(result.out, '')
+        self.assert_one_sentence(result, code, *parts)
+        self.assert_no_outputs(out)
+
+    def test_wrong_usage(self):
+        for args in (('--mode', 'both'), ('--midline', 'nose'), ('--start', 'soon'), ('--start', '-1'), ('--duration', '0'),
+                     ('--duration', 'nan'), ('--max-frames', '0'), ('--max-frames', '1.5'), ('--max-frames', '9' * 30),
+                     ('--threads', '0'), ('--threads', 'all'), ('--smooth-cutoff', '0'), ('--smooth-beta', 'inf'),
+                     ('--neutral', 'x'), ('--start', '1:2:3:4')):
+            with self.subTest(args):
+                self.refuse(2, self.clip, *args, parts=args)
+
+    def test_unknown_option(self):
+        for args in (('--colour',), ('-x',), ('--max-frames',)):
+            with self.subTest(args):
+                result = h.run('run', self.clip, *args)
+                self.assert_one_sentence(result, 2)
+                self.assertEqual(result.out, '')
+
+    def test_no_video(self):
+        for args in ((), ('run',), ('run', '-q')):
+            with self.subTest(args):
+                self.assert_one_sentence(h.run(*args), 2, '--help')
+
+    def test_start_behind_the_end(self):
+        self.refuse(2, self.clip, '--start', '100', parts=('100',))
+
+    def test_missing_models(self):
+        self.refuse(8, self.clip, '--models', self.path('nowhere'), parts=(self.path('nowhere'),))
+
+    def test_broken_models(self):
+        folder = self.path('broken')
+        os.makedirs(folder, exist_ok=True)
+        for name in ('face_detection_short_range.onnx', 'face_landmark.onnx'):
+            with open(os.path.join(folder, name), 'wb') as stream:
+                stream.write(b'no model' * 100)
+        self.refuse(8, self.clip, '--models', folder, parts=(folder,))
+
+    def test_exchanged_models(self):
+        folder = self.path('exchanged')
+        os.makedirs(folder, exist_ok=True)
+        pair = ('face_detection_short_range.onnx', 'face_landmark.onnx')
+        for name, other in (pair, pair[::-1]):
+            shutil.copy(os.path.join(h.MODELS, name), os.path.join(folder, other))
+        self.refuse(8, self.clip, '--models', folder)
+
+    def test_neutral_image(self):
+        self.refuse(3, self.clip, '--neutral-image', self.path('none.png'), parts=('none.png',))
+        grey = h.ffmpeg('-f', 'lavfi', '-i', 'color=gray:size=320x320', '-frames:v', '1', self.path('grey.png'))
+        self.refuse(5, self.clip, '--neutral-image', grey, parts=('grey.png',))
+
+    def test_unknown_encoder(self):
+        self.refuse(9, self.clip, '--encoder', 'h264_imaginary', parts=('h264_imaginary',))
+        self.refuse(9, self.clip, '--encoder', 'mpeg4', parts=('mpeg4',))
+
+    def test_encoder_that_is_listed_and_does_not_work(self):
+        for encoder in ('h264_nvenc', 'h264_qsv', 'h264_v4l2m2m'):
+            trial = ['ffmpeg', '-v', 'quiet', '-y', '-i', self.clip, '-c:v', encoder, self.path('trial.mp4')]
+            if h.has_encoder(encoder) and subprocess.run(trial, stdin=subprocess.DEVNULL).returncode != 0:
+                break
+        else:
+            self.skipTest('every hardware encoder that FFmpeg lists works here')
+        self.refuse(9, self.clip, '--encoder', encoder, parts=(encoder, '('))
+        # Left alone, the program finds one that does.
+        self.good_run(self.clip, '-o', self.path('own'), '-q')
+        self.assertEqual(h.video_stream(self.path('own', 'good_left_mirrored.mp4'))['codec_name'], 'h264')
+
+
+if __name__ == '__main__':
+    h.require_script()
+    h.main()
