@@ -70,8 +70,9 @@ static bool place_frame(fm_reader *reader, AVFrame *frame)
     if (!reader->start_known) {
         /* Some files begin before the start that their header gives. */
         if (pts != AV_NOPTS_VALUE && pts < reader->video_start) {
-            reader->audio_start += av_rescale_q(pts - reader->video_start,
-                                                reader->info.time_base, reader->audio_time_base);
+            const int64_t earlier = av_rescale_q(av_sat_sub64(pts, reader->video_start),
+                                                 reader->info.time_base, reader->audio_time_base);
+            reader->audio_start = av_sat_add64(reader->audio_start, earlier);
             reader->video_start = pts;
         }
         reader->start_known = true;
@@ -81,7 +82,8 @@ static bool place_frame(fm_reader *reader, AVFrame *frame)
     frame->pts = fm_timeline_place(&reader->video_time, pts, duration);
     frame->best_effort_timestamp = frame->pts;
     fm_frame_set_duration(frame, duration);
-    reader->video_end = (double)(frame->pts + duration) * av_q2d(reader->info.time_base);
+    reader->video_end =
+        (double)av_sat_add64(frame->pts, duration) * av_q2d(reader->info.time_base);
     if (frame->pts >= reader->video_until) {
         reader->video_done = true;
         reader->window_done = true;

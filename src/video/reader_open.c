@@ -176,12 +176,14 @@ static void set_durations(fm_reader *reader)
     if (reader->options.duration > 0)
         seconds = fmin(seconds, reader->options.duration);
     const double estimate = seconds * av_q2d(info->frame_rate);
-    if (info->still)
+    if (info->still) {
         info->frame_estimate = 1;
-    else if (stream->nb_frames > 0 && reader->options.start <= 0 && reader->options.duration <= 0)
+        info->duration = av_q2d(av_inv_q(info->frame_rate));
+    } else if (stream->nb_frames > 0 && reader->options.start <= 0 && reader->options.duration <= 0) {
         info->frame_estimate = stream->nb_frames;
-    else if (estimate < 1e15)
+    } else if (estimate < 1e15) {
         info->frame_estimate = llround(estimate);
+    }
 }
 
 /* What is known before the first frame. */
@@ -288,8 +290,7 @@ static fm_status find_first_frame(fm_reader *reader, fm_error *err)
             return status;
         if (attempt == 3)
             break;
-        const int64_t slack = reader->pending->pts - reader->video_from;
-        if (found && slack < 2 * reader->frame_ticks)
+        if (found && reader->pending->pts - reader->video_from < 2 * reader->frame_ticks)
             break;
     }
     if (!found && reader->options.start > 0 && reader->frames_good > 0)

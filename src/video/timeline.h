@@ -5,9 +5,8 @@
  * predecessor's duration; one that does not rise is put half a duration after
  * it, so that the next good one still rises and passes. A jump backwards by
  * more than half a second (more than any reordering of frames), or forwards by
- * more than an hour, is a discontinuity
- * (joined recordings, a wrapped counter): what follows is shifted to go on
- * where the last one ended.
+ * more than an hour, is a discontinuity (joined recordings, a wrapped counter):
+ * what follows is shifted to go on where the last one ended.
  *
  * Thread-safety: Unsafe.
  */

@@ -264,6 +264,39 @@ static void reads_still_images(void **state)
     }
 }
 
+/* A phone's still: the turn is in its EXIF tag 0x0112; 6 means that the top is at the right. */
+static void turns_stills_by_their_exif_tag(void **state)
+{
+    static const uint8_t exif[] = {
+        0xFF, 0xE1, 0,    34,  'E', 'x', 'i', 'f', 0, 0,             /* APP1, its length */
+        'I',  'I',  42,   0,   8,   0,   0,   0,                     /* TIFF, little endian */
+        1,    0,    0x12, 1,   3,   0,   1,   0,   0, 0, 6, 0, 0, 0, /* one entry */
+        0,    0,    0,    0,
+    };
+    char path[CLIP_PATH_MAX];
+    clip_make(*state, "phone.jpg",
+              "-f lavfi -i color=black:size=96x64,drawbox=0:0:24:16:white:fill -frames:v 1 -update 1 "
+              "-pix_fmt yuvj420p -f image2", path);
+    size_t size;
+    uint8_t *data = clip_read_file(path, &size), *tagged = malloc(size + sizeof exif);
+    assert_non_null(tagged);
+    memcpy(tagged, data, 2); /* SOI */
+    memcpy(tagged + 2, exif, sizeof exif);
+    memcpy(tagged + 2 + sizeof exif, data + 2, size - 2);
+    clip_write_file(path, tagged, size + sizeof exif);
+    free(data);
+    free(tagged);
+    fm_video_info info;
+    AVFrame *frame = first_frame(path, &info);
+    assert_int_equal(info.rotation, 90);
+    assert_int_equal(info.width, 64);
+    assert_int_equal(info.height, 96);
+    assert_true(clip_mean_luma(frame, 50, 4, 10) > 200);
+    assert_true(clip_mean_luma(frame, 4, 4, 10) < 40);
+    assert_int_equal(frame->color_range, AVCOL_RANGE_JPEG);
+    av_frame_free(&frame);
+}
+
 static void gives_the_audio(void **state)
 {
     char path[CLIP_PATH_MAX];
@@ -415,6 +448,7 @@ int main(void)
         cmocka_unit_test(applies_every_orientation),
         cmocka_unit_test(makes_pixels_square),
         cmocka_unit_test(reads_still_images),
+        cmocka_unit_test(turns_stills_by_their_exif_tag),
         cmocka_unit_test(gives_the_audio),
         cmocka_unit_test(counts_from_the_start_of_the_container),
         cmocka_unit_test(gives_the_part_asked_for),

@@ -327,6 +327,7 @@ static fm_status write_until_error(const char *path, fm_error *err)
     if (status != FM_OK)
         return status;
     AVFrame *frame = new_frame(WIDTH, HEIGHT);
+    paint(frame, 0);
     uint32_t seed = 7;
     for (int i = 0; i < 120 && status == FM_OK; i++) {
         assert_true(av_frame_make_writable(frame) >= 0);
