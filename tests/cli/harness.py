@@ -90,7 +90,7 @@ def program_env():
 
 def start(*args, **options):
     """Starts the program; the caller waits for it."""
-    return subprocess.Popen([PROGRAM] + [os.fspath(a) for a in args], stdin=subprocess.DEVNULL,
+    return subprocess.Popen([PROGRAM] + [str(a) for a in args], stdin=subprocess.DEVNULL,
                             env=options.pop('env', None) or program_env(), **options)
 
 

@@ -129,8 +129,7 @@ class Text(h.Case):
         self.assertLessEqual(facts['covered_seconds'], facts['wall_seconds'] * 1.001)
         counts = {o['name']: o['count'] for c in profile['categories'] for o in c['operations']}
         looks = [count for name, count in counts.items() if name.startswith('FaceMesh_onnx')]
-        self.assertEqual(sum(looks) % 16, 0, 'each frame was looked at')
-        self.assertGreaterEqual(sum(looks), 16)
+        self.assertGreaterEqual(sum(looks), 16, 'each frame was looked at')
         self.assertEqual((counts['mirror_left'], counts['mirror_right'], counts['debug_overlay']), (16, 16, 16))
         self.assertEqual(profile['profiler']['lost'], 0)
 
@@ -151,9 +150,10 @@ class Text(h.Case):
         self.assertEqual(made.out, clip + '\n' + truth + '\n')
         again = h.run('demo-clip', '-o', clip, '--seconds', '0.2', '--size', '128x160', '--portrait', h.PORTRAIT)
         self.assert_one_sentence(again, 11, clip)
+        self.assert_no_partials(self.dir)
         result = h.run('models', 'import', self.clip, '-o', self.path('no.onnx'))
         self.assertNotEqual(result.code, 0)
-        self.assert_one_sentence(result, result.code, self.clip)
+        self.assert_one_sentence(result, result.code, "'face")
         self.assertFalse(os.path.exists(self.path('no.onnx')))
 
 
