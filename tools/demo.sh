@@ -9,33 +9,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 OUT=${OUT:-out/demo}
 PORTRAIT_PNG=${PORTRAIT_PNG:-}
 
-meaning() { # meaning FILE: what one output is, in one line
-  case "$(basename "$1")" in
-    demo.mp4) echo 'the input: a still portrait, animated' ;;
-    demo_truth.csv) echo 'where each landmark truly is in each frame of the input' ;;
-    *left*.mp4) echo 'left half of the face and its mirror image' ;;
-    *right*.mp4) echo 'right half of the face and its mirror image' ;;
-    *debug*.mp4) echo 'the input with landmarks, midline and head pose' ;;
-    *left*.csv) echo 'action units of the left-mirrored face, frame by frame' ;;
-    *right*.csv) echo 'action units of the right-mirrored face, frame by frame' ;;
-    *landmarks*.csv) echo 'the landmarks, frame by frame' ;;
-    *.txt) echo 'the report: where the time went, what to do about it' ;;
-    *.html) echo 'the report with graphs, for a browser' ;;
-    *.json | *.fmprof) echo 'the profile as data: all figures of the report' ;;
-    *.csv) echo 'a table' ;;
-    *) echo 'further output' ;;
-  esac
-}
-
-list_outputs() {
-  local file
-  printf '\nIn %s:\n' "$PWD/$OUT"
-  for file in "$OUT"/*; do
-    printf '  %-34s %s\n' "$(basename "$file")" "$(meaning "$file")"
-  done
-  printf 'The report of the run (where the time went, what to do about it) stands above this list.\n'
-}
-
 make_clip() {
   if [ -s "$OUT/demo.mp4" ] && [ -s "$OUT/demo_truth.csv" ] && [ -z "$PORTRAIT_PNG" ]; then
     step 'Demo clip' "already there ($OUT/demo.mp4)"
@@ -55,6 +28,14 @@ begin
 set_up packages onnxruntime models portrait build import
 make_clip
 step 'Run' "facemirror run $OUT/demo.mp4 -o $OUT --overwrite"
-"$BUILD/src/cli/facemirror" run "$OUT/demo.mp4" -o "$OUT" --overwrite 9>&- ||
-  die "facemirror run ended with status $?: its message is above; 'make distclean demo' starts from nothing."
-list_outputs
+"$BUILD/src/cli/facemirror" run "$OUT/demo.mp4" -o "$OUT" --overwrite 9>&- | tee "$OUT/demo_report.txt" ||
+  die "facemirror run failed: its message is above; 'make distclean demo' starts from nothing."
+cat <<END
+
+The outputs and the report stand above; all of it is in $PWD/$OUT:
+  demo.mp4          the input: a still portrait, animated
+  demo_truth.csv    where each landmark truly is in each frame of the input
+  demo_report.txt   the report above
+Look at demo_debug.mp4 first, then at demo_left_mirrored.mp4: the patient smiles on her left side only.
+Next: $BUILD/src/cli/facemirror YOUR_CLIP.mp4 -o results
+END
