@@ -27,9 +27,15 @@ static void luma_weights(fm_color_matrix matrix, double *kr, double *kb)
     *kr = 0.299, *kb = 0.114;
 }
 
+/* Comparisons, since fmin and fmax are calls: they must tell what a NaN means. Here it is 0. */
+static double clamp(double v, double low, double high)
+{
+    return v > low ? (v < high ? v : high) : low;
+}
+
 static uint8_t to_byte(double v)
 {
-    return (uint8_t)fmin(255, fmax(0, v + 0.5));
+    return (uint8_t)clamp(v + 0.5, 0, 255);
 }
 
 static ink make_ink(const fm_image *image, fm_colour c)
@@ -47,7 +53,7 @@ static ink make_ink(const fm_image *image, fm_colour c)
 static void mix(uint8_t *pixel, uint8_t value, double alpha)
 {
     if (alpha > 0)
-        *pixel = to_byte(*pixel + fmin(alpha, 1) * (value - *pixel));
+        *pixel = to_byte(*pixel + (alpha < 1 ? alpha : 1) * (value - *pixel));
 }
 
 /* The sample grid of a plane: sample (i, j) lies at (x0 + pitch i, y0 + pitch j) in luma pixels. */
@@ -87,9 +93,13 @@ static double capsule_depth(const capsule *c, double x, double y)
 {
     const double dx = c->x1 - c->x0, dy = c->y1 - c->y0;
     const double square = dx * dx + dy * dy;
-    double t = square > 0 ? ((x - c->x0) * dx + (y - c->y0) * dy) / square : 0;
-    t = fmin(1, fmax(0, t));
-    return c->radius - hypot(x - c->x0 - t * dx, y - c->y0 - t * dy);
+    double ex = x - c->x0, ey = y - c->y0; /* from the segment's nearest point */
+    if (square > 0) {
+        const double t = clamp((ex * dx + ey * dy) / square, 0, 1);
+        ex -= t * dx;
+        ey -= t * dy;
+    }
+    return c->radius - sqrt(ex * ex + ey * ey); /* pixels are no lengths that could overflow */
 }
 
 /* Horizontal extent of the capsule, widened by `margin`, on the row at y; false when the row misses it. */
@@ -158,13 +168,20 @@ void fm_draw_rect(fm_image *image, int x, int y, int width, int height, fm_colou
         return;
     const ink paint = make_ink(image, colour);
     for (int plane = 0; plane < 3; plane++) {
+        uint8_t mixed[256]; /* what each sample value becomes */
+        for (int i = 0; i < 256; i++) {
+            mixed[i] = (uint8_t)i;
+            mix(&mixed[i], paint.value[plane], opacity);
+        }
         const grid g = make_grid(image, plane);
         int left, right, top, bottom;
         clip_span(x, (double)x + width - 1e-6, g.x0, g.pitch, g.width, &left, &right);
         clip_span(y, (double)y + height - 1e-6, g.y0, g.pitch, g.height, &top, &bottom);
-        for (int j = top; j < bottom; j++)
+        for (int j = top; j < bottom; j++) {
+            uint8_t *row = image->plane[plane] + j * image->stride[plane];
             for (int i = left; i < right; i++)
-                mix(image->plane[plane] + j * image->stride[plane] + i, paint.value[plane], opacity);
+                row[i] = mixed[row[i]];
+        }
     }
 }
 
@@ -184,16 +201,16 @@ static double font_dot(const uint8_t *glyph, int column, int row)
  */
 static double glyph_cover(const uint8_t *glyph, double u, double v, double dots_per_sample)
 {
-    const double fx = floor(u - 0.5), fy = floor(v - 0.5);
-    const double a = u - 0.5 - fx, b = v - 0.5 - fy;
-    const int column = (int)fx, row = (int)fy;
+    /* floor, as a conversion: no dot before -2 is asked for */
+    const int column = (int)(u + 1.5) - 2, row = (int)(v + 1.5) - 2;
+    const double a = u - 0.5 - column, b = v - 0.5 - row;
     const double above = (1 - a) * font_dot(glyph, column, row) + a * font_dot(glyph, column + 1, row);
     const double below =
         (1 - a) * font_dot(glyph, column, row + 1) + a * font_dot(glyph, column + 1, row + 1);
     const double height = (1 - b) * above + b * below;
-    const double edge = fmin(1, dots_per_sample); /* its width; never wider than a dot, or it would fog the cell */
+    const double edge = dots_per_sample < 1 ? dots_per_sample : 1; /* its width; never wider than a dot, or it would fog the cell */
     const double cut = 0.5 - 0.05 * (1 - edge);   /* a little below half, which thickens joined diagonals */
-    return fmin(1, fmax(0, 0.5 + (height - cut) / edge));
+    return clamp(0.5 + (height - cut) / edge, 0, 1);
 }
 
 static void draw_glyph(fm_image *image, double x, double y, double scale, const uint8_t *glyph,
