@@ -23,6 +23,7 @@ struct fm_output {
     fm_queue *queue; /* encode_item * */
     AVFrame *frames[FRAMES_IN_FLIGHT]; /* owns all frames, wherever they are */
     int width, height;
+    int64_t origin, audio_origin; /* time 0 of the file, in the time bases of frames and of audio */
     const fmp_site *site;
     atomic_llong encoded;
 };
@@ -70,10 +71,14 @@ void fm_output_destroy(fm_output **output)
     *output = NULL;
 }
 
-fm_status fm_output_open(fm_output *o, const fm_writer_options *options, fm_error *err)
+fm_status fm_output_open(fm_output *o, const fm_writer_options *options, int64_t origin,
+                         fm_error *err)
 {
     o->width = options->width;
     o->height = options->height;
+    o->origin = origin;
+    if (options->audio)
+        o->audio_origin = av_rescale_q(origin, options->time_base, options->audio_time_base);
     for (int i = 0; i < FRAMES_IN_FLIGHT; i++) {
         o->frames[i] = av_frame_alloc();
         if (!o->frames[i])
@@ -81,6 +86,11 @@ fm_status fm_output_open(fm_output *o, const fm_writer_options *options, fm_erro
         fm_queue_push(o->idle, o->frames[i]);
     }
     return fm_writer_open(&o->writer, o->file.partial_path, options, err);
+}
+
+fm_audio_handling fm_output_audio_handling(const fm_output *o)
+{
+    return fm_writer_audio_handling(o->writer);
 }
 
 AVFrame *fm_output_take(fm_output *o, const AVFrame *source, fm_error *err)
@@ -107,6 +117,7 @@ AVFrame *fm_output_take(fm_output *o, const AVFrame *source, fm_error *err)
         fm_fail(err, FM_E_NO_MEMORY, "out of memory for the properties of a frame");
         return NULL;
     }
+    frame->pts -= o->origin;
     frame->pict_type = AV_PICTURE_TYPE_NONE; /* the encoder chooses its own */
     return frame;
 }
@@ -132,9 +143,15 @@ fm_status fm_output_send_frame(fm_output *o, AVFrame *frame, fm_error *err)
 
 fm_status fm_output_send_audio(fm_output *o, const AVPacket *packet, fm_error *err)
 {
+    if (packet->pts != AV_NOPTS_VALUE && packet->pts < o->audio_origin)
+        return FM_OK;
     AVPacket *copy = av_packet_clone(packet);
     if (!copy)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for an audio packet");
+    if (copy->pts != AV_NOPTS_VALUE)
+        copy->pts -= o->audio_origin;
+    if (copy->dts != AV_NOPTS_VALUE)
+        copy->dts -= o->audio_origin;
     return send_item(o, NULL, copy, err);
 }
 

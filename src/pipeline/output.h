@@ -25,8 +25,15 @@ fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, co
 /* Discards the file unless it was committed. */
 void fm_output_destroy(fm_output **output);
 
-/* Opens the encoder; frames are of options->width x height with the tags of options->colour. */
-fm_status fm_output_open(fm_output *output, const fm_writer_options *options, fm_error *err);
+/*
+ * Opens the encoder; frames are of options->width x height with the tags of
+ * options->colour. `origin`, in options->time_base, becomes time 0 of the
+ * file: a part of a clip begins at once, not after a gap. Audio before it is left out.
+ */
+fm_status fm_output_open(fm_output *output, const fm_writer_options *options, int64_t origin,
+                         fm_error *err);
+/* What became of the audio stream; valid after open. */
+fm_audio_handling fm_output_audio_handling(const fm_output *output);
 
 /*
  * An idle frame with writable buffers and the properties (pts, duration,

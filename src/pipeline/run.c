@@ -181,12 +181,17 @@ static fm_status open_pictures(run_state *run, fm_error *err)
     };
     options.audio = fm_reader_audio(p->reader, &options.audio_time_base);
 
+    /* The whole clip keeps its times to the tick; a part of it begins at 0. */
+    const int64_t origin = p->options->start > 0 ? p->first->frame->pts : 0;
+
     fm_status status = FM_OK;
+    bool sound_lost = false;
     for (int i = 0; i < FM_LANES && status == FM_OK; i++) {
         fm_lane *lane = &p->lane[i];
         options.quality = i == FM_LANE_DEBUG ? DEBUG_QUALITY : 0;
         if (lane->output) {
-            status = fm_output_open(lane->output, &options, err);
+            status = fm_output_open(lane->output, &options, origin, err);
+            sound_lost |= status == FM_OK && fm_output_audio_handling(lane->output) == FM_AUDIO_LEFT_OUT;
         } else if (lane->active) {
             lane->scratch = av_frame_alloc();
             if (lane->scratch) {
@@ -200,6 +205,8 @@ static fm_status open_pictures(run_state *run, fm_error *err)
                                  p->out_width, p->out_height);
         }
     }
+    if (sound_lost)
+        warn(run, "the sound is left out: MP4 cannot hold its codec and no decoder for it works");
     return status;
 }
 
@@ -357,9 +364,21 @@ static fm_status verdict(const run_state *run, fm_error *err)
     return FM_OK;
 }
 
+static void warn_of_repairs(run_state *run)
+{
+    char text[160];
+    const int64_t repaired = fm_reader_repaired(run->p.reader);
+    if (repaired == 0)
+        return;
+    snprintf(text, sizeof text, "%lld frames had no time stamp, or one that did not rise; theirs follow from their neighbours",
+             (long long)repaired);
+    warn(run, text);
+}
+
 static fm_status conclude(run_state *run, fm_error *err)
 {
     summarise(run);
+    warn_of_repairs(run);
     if (run->summary.frames_with_face == 0)
         return fm_fail(err, FM_E_NO_FACE, "no face was found in the %lld frames of '%s'; film the face from the front, upright and well lit",
                        (long long)run->summary.frames_read, run->p.options->input);
