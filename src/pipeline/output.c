@@ -143,7 +143,8 @@ fm_status fm_output_send_frame(fm_output *o, AVFrame *frame, fm_error *err)
 
 fm_status fm_output_send_audio(fm_output *o, const AVPacket *packet, fm_error *err)
 {
-    if (packet->pts != AV_NOPTS_VALUE && packet->pts < o->audio_origin)
+    /* At the clip's own beginning, packets before 0 are the codec's priming and belong to it. */
+    if (o->audio_origin > 0 && packet->pts != AV_NOPTS_VALUE && packet->pts < o->audio_origin)
         return FM_OK;
     AVPacket *copy = av_packet_clone(packet);
     if (!copy)

@@ -154,7 +154,10 @@ static void set_durations(fm_reader *reader)
     double stream_seconds = 0;
     if (stream->duration > 0 && !guessed)
         stream_seconds = (double)stream->duration * av_q2d(stream->time_base);
-    const double whole = format->duration > 0 ? (double)format->duration / AV_TIME_BASE : 0;
+    double whole = format->duration > 0 ? (double)format->duration / AV_TIME_BASE : 0;
+    /* FFmpeg's Matroska writer puts the time of the end there, other programs the length: believe the lesser. */
+    if (stream_seconds <= 0 && format->start_time != AV_NOPTS_VALUE && format->start_time > 0)
+        whole = fmax(whole - (double)format->start_time / AV_TIME_BASE, 0);
     info->duration = stream_seconds > 0 ? stream_seconds : whole;
 
     if (strcmp(format->iformat->name, "avi") == 0 && stream->nb_frames > 0) {
