@@ -1,0 +1,54 @@
+/*
+ * libfmprof for C++: scopes that end with their block, and on exceptions.
+ *
+ *     void infer() {
+ *         FMP_SCOPE("MODEL_INFERENCE", "FaceMesh_onnx_cpu");
+ *         ...
+ *     }
+ */
+#ifndef FMPROF_FMPROF_HPP
+#define FMPROF_FMPROF_HPP
+
+#include "fmprof.h"
+
+namespace fmprof {
+
+class Scope {
+public:
+    explicit Scope(const fmp_site *site) noexcept { fmp_scope_begin(&scope_, site); }
+    ~Scope() { fmp_scope_end(&scope_); }
+    Scope(const Scope &) = delete;
+    Scope &operator=(const Scope &) = delete;
+
+private:
+    fmp_scope scope_;
+};
+
+/* Puts a context in force until the end of the block. */
+class Context {
+public:
+    explicit Context(const fmp_context *context) noexcept : before_(fmp_context_set(context)) {}
+    ~Context() { fmp_context_set(before_); }
+    Context(const Context &) = delete;
+    Context &operator=(const Context &) = delete;
+
+private:
+    const fmp_context *before_;
+};
+
+} // namespace fmprof
+
+#ifdef FMP_DISABLE
+#define FMP_SCOPE_SITE(site_pointer) ((void)(site_pointer))
+#define FMP_SCOPE(category, operation) ((void)(category), (void)(operation))
+#define FMP_SCOPE_MEASURING(category, operation, measures) ((void)(category), (void)(operation))
+#else
+#define FMP_SCOPE_SITE(site_pointer) const ::fmprof::Scope FMP_CONCAT(fmp_scope_, __LINE__)(site_pointer)
+#define FMP_SCOPE(category, operation) FMP_SCOPE_MEASURING(category, operation, FMP_MEASURE_TIME)
+#define FMP_SCOPE_MEASURING(category, operation, measures)                                  \
+    static const fmp_site *const FMP_CONCAT(fmp_site_, __LINE__) =                          \
+        fmp_site_get_measuring(category, operation, measures);                              \
+    FMP_SCOPE_SITE(FMP_CONCAT(fmp_site_, __LINE__))
+#endif
+
+#endif
