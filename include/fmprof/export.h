@@ -27,7 +27,9 @@ typedef struct fmp_text_options {
     bool self;        /* a Self column in every category; default: where it differs */
     fmp_sort sort;    /* of the operations in a category */
     double wall_seconds; /* > 0: a residual row, wall time that no scope explains */
-    double covered_seconds; /* with wall_seconds: wall time in which a scope was open */
+    double covered_seconds; /* with wall_seconds: wall time in which a scope was open; 0: not known */
+    const char *const *notes; /* one sentence each, shown first */
+    size_t note_count;
 } fmp_text_options;
 
 /* The table of categories and operations, threads and metrics. options may be NULL. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "figures.h"
+#include "export/figures.h"
+#include "export/utf8.h"
 #include "machine.h"
 #include "report.h"
-#include "utf8.h"
 
 /* Nanoseconds in double-precision seconds need no more: 15 digits are what a double holds. */
 #define PROFILE_JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(15))
@@ -38,7 +38,7 @@ static void put_text(builder *b, json_t *object, const char *key, const char *te
         put(b, object, key, json_null());
         return;
     }
-    char *valid = fm_utf8_valid_copy(text);
+    char *valid = fmp_utf8_valid_copy(text);
     put(b, object, key, valid ? json_string(valid) : NULL);
     free(valid);
 }
@@ -94,11 +94,11 @@ static json_t *run_object(builder *b, const fmp_snapshot *snapshot, const fm_rep
     put_real(b, o, "wall_seconds", wall);
     put_real(b, o, "setup_seconds", run->setup_seconds);
     put_real(b, o, "covered_seconds", run->covered_seconds);
-    put_real(b, o, "covered_share", fm_ratio(run->covered_seconds, wall));
+    put_real(b, o, "covered_share", fmp_ratio(run->covered_seconds, wall));
     put_real(b, o, "profiled_seconds", self);
-    put_real(b, o, "effective_fps", fm_ratio(frames, wall));
-    put_real(b, o, "seconds_per_frame", fm_ratio(wall, frames));
-    put_real(b, o, "parallelism", fm_ratio(self, wall));
+    put_real(b, o, "effective_fps", fmp_ratio(frames, wall));
+    put_real(b, o, "seconds_per_frame", fmp_ratio(wall, frames));
+    put_real(b, o, "parallelism", fmp_ratio(self, wall));
     put_integer(b, o, "peak_rss_bytes", run->peak_rss_bytes);
     put_integer(b, o, "threads", run->threads);
     return o;
@@ -140,7 +140,7 @@ static json_t *models_array(builder *b, const fm_report_run *run)
     return array;
 }
 
-static json_t *operation_object(builder *b, const fmp_operation *op, const fm_category *category)
+static json_t *operation_object(builder *b, const fmp_operation *op, const fmp_category *category)
 {
     json_t *o = new_object(b);
     put_text(b, o, "name", op->operation);
@@ -155,7 +155,7 @@ static json_t *operation_object(builder *b, const fmp_operation *op, const fm_ca
     put_seconds(b, o, "p50", op->p50_ns);
     put_seconds(b, o, "p90", op->p90_ns);
     put_seconds(b, o, "p99", op->p99_ns);
-    put_real(b, o, "share", fm_ratio((double)op->self_ns, (double)category->self_ns));
+    put_real(b, o, "share", fmp_ratio((double)op->self_ns, (double)category->self_ns));
     put_integer(b, o, "threads", op->threads);
     return o;
 }
@@ -163,16 +163,16 @@ static json_t *operation_object(builder *b, const fmp_operation *op, const fm_ca
 static json_t *categories_array(builder *b, const fmp_snapshot *snapshot)
 {
     size_t count = 0;
-    fm_category *categories = fm_categories(snapshot, &count);
+    fmp_category *categories = fmp_categories(snapshot, &count);
     json_t *array = json_array();
     if (!categories)
         b->failed = true;
     for (size_t i = 0; i < count; i++) {
-        const fm_category *category = &categories[i];
+        const fmp_category *category = &categories[i];
         json_t *o = new_object(b), *operations = json_array();
         put_text(b, o, "name", category->name);
         put_seconds(b, o, "self_seconds", (double)category->self_ns);
-        put_real(b, o, "share", fm_ratio((double)category->self_ns, (double)snapshot->self_ns));
+        put_real(b, o, "share", fmp_ratio((double)category->self_ns, (double)snapshot->self_ns));
         for (size_t k = 0; k < category->count; k++)
             append(b, operations, operation_object(b, &category->operations[k], category));
         put(b, o, "operations", operations);
@@ -190,7 +190,7 @@ static json_t *threads_array(builder *b, const fmp_snapshot *snapshot, double wa
         json_t *o = new_object(b);
         put_text(b, o, "name", thread->name);
         put_seconds(b, o, "busy_seconds", (double)thread->busy_ns);
-        put_real(b, o, "share_of_wall", fm_ratio((double)thread->busy_ns * 1e-9, wall_seconds));
+        put_real(b, o, "share_of_wall", fmp_ratio((double)thread->busy_ns * 1e-9, wall_seconds));
         put_count(b, o, "scopes", thread->scopes);
         append(b, array, o);
     }
@@ -200,9 +200,10 @@ static json_t *threads_array(builder *b, const fmp_snapshot *snapshot, double wa
 static json_t *profiler_object(builder *b, const fmp_snapshot *snapshot)
 {
     json_t *o = new_object(b);
-    put_text(b, o, "clock", fmp_clock_name());
-    put_real(b, o, "scope_cost_ns", fmp_scope_cost_ns());
-    put_count(b, o, "scopes", fm_scope_count(snapshot));
+    put_text(b, o, "clock", snapshot ? snapshot->clock : NULL);
+    put_real(b, o, "scope_cost_ns",
+             snapshot ? snapshot->cost.inside_ns + snapshot->cost.outside_ns : (double)NAN);
+    put_count(b, o, "scopes", snapshot ? snapshot->scopes : 0);
     put_count(b, o, "lost", snapshot ? snapshot->lost : 0);
     put_real(b, o, "percentile_error", 0.01);
     return o;
@@ -212,7 +213,7 @@ static json_t *notes_array(builder *b, const fm_report_run *run)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < run->note_count; i++) {
-        char *valid = fm_utf8_valid_copy(run->notes[i] ? run->notes[i] : "");
+        char *valid = fmp_utf8_valid_copy(run->notes[i] ? run->notes[i] : "");
         append(b, array, valid ? json_string(valid) : NULL);
         free(valid);
     }

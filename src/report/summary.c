@@ -1,9 +1,10 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "figures.h"
-#include "text.h"
-#include "utf8.h"
+#include "export/figures.h"
+#include "export/text.h"
+#include "export/utf8.h"
+#include "summary.h"
 
 enum { LABEL_COLUMNS = 22 };
 
@@ -17,52 +18,52 @@ static void text_line(FILE *out, const char *name, const char *value)
     if (!value || !*value)
         return;
     label(out, name);
-    fm_utf8_print(out, value);
+    fmp_utf8_print(out, value);
     fputc('\n', out);
 }
 
 static void time_line(FILE *out, const char *name, double seconds, const char *remark)
 {
-    char text[FM_TIME_TEXT_SIZE];
-    fm_time_text(text, seconds);
+    char text[FMP_TIME_TEXT_SIZE];
+    fmp_time_text(text, seconds);
     label(out, name);
     fprintf(out, "%s%s\n", text, remark);
 }
 
 /* "n/a" where the ratio has no meaning; format takes one double. */
-static void ratio_text(char out[FM_TIME_TEXT_SIZE], double ratio, double scale, const char *unit)
+static void ratio_text(char out[FMP_TIME_TEXT_SIZE], double ratio, double scale, const char *unit)
 {
     if (isfinite(ratio))
-        snprintf(out, FM_TIME_TEXT_SIZE, "%.1f%s", ratio * scale, unit);
+        snprintf(out, FMP_TIME_TEXT_SIZE, "%.1f%s", ratio * scale, unit);
     else
-        snprintf(out, FM_TIME_TEXT_SIZE, "n/a");
+        snprintf(out, FMP_TIME_TEXT_SIZE, "n/a");
 }
 
 static void frame_lines(FILE *out, const fm_report_run *run)
 {
-    char text[FM_TIME_TEXT_SIZE];
+    char text[FMP_TIME_TEXT_SIZE];
     label(out, "Frames:");
     fprintf(out, "%" PRId64 "\n", run->frames);
     label(out, "Frames with face:");
-    ratio_text(text, fm_ratio((double)run->frames_with_face, (double)run->frames), 100, "%");
+    ratio_text(text, fmp_ratio((double)run->frames_with_face, (double)run->frames), 100, "%");
     fprintf(out, "%" PRId64 " (%s)\n", run->frames_with_face, text);
     if (run->frames_damaged > 0) {
         label(out, "Damaged frames:");
         fprintf(out, "%" PRId64 " (unreadable, skipped)\n", run->frames_damaged);
     }
     label(out, "Effective speed:");
-    ratio_text(text, fm_ratio((double)run->frames, run->wall_seconds), 1, " fps");
+    ratio_text(text, fmp_ratio((double)run->frames, run->wall_seconds), 1, " fps");
     fprintf(out, "%s\n", text);
-    time_line(out, "Time per frame:", fm_ratio(run->wall_seconds, (double)run->frames), "");
+    time_line(out, "Time per frame:", fmp_ratio(run->wall_seconds, (double)run->frames), "");
 }
 
 static void run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run)
 {
-    char text[FM_TIME_TEXT_SIZE];
+    char text[FMP_TIME_TEXT_SIZE];
     text_line(out, "Program:", run->program_version);
     if (run->input && *run->input) {
         label(out, "Input:");
-        fm_utf8_print(out, run->input);
+        fmp_utf8_print(out, run->input);
         if (run->width > 0 && run->height > 0)
             fprintf(out, " (%dx%d)", run->width, run->height);
         fputc('\n', out);
@@ -73,11 +74,11 @@ static void run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_r
     frame_lines(out, run);
 
     label(out, "Explained:");
-    ratio_text(text, fm_ratio(run->covered_seconds, run->wall_seconds), 100, "%");
+    ratio_text(text, fmp_ratio(run->covered_seconds, run->wall_seconds), 100, "%");
     fprintf(out, "%s of the wall time has a scope open\n", text);
     label(out, "Parallelism:");
     double self = snapshot ? (double)snapshot->self_ns * 1e-9 : 0;
-    ratio_text(text, fm_ratio(self, run->wall_seconds), 1, "");
+    ratio_text(text, fmp_ratio(self, run->wall_seconds), 1, "");
     fprintf(out, "%s stages busy on average", text);
     if (run->threads > 0)
         fprintf(out, " (%d %s)", run->threads, run->threads == 1 ? "thread" : "threads");
@@ -90,75 +91,35 @@ static void run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_r
     }
 }
 
-static void profiler_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run)
-{
-    uint64_t scopes = fm_scope_count(snapshot);
-    double cost = fmp_scope_cost_ns(), seconds = cost * 1e-9 * (double)scopes;
-    char total[FM_TIME_TEXT_SIZE];
-    fm_time_text(total, seconds);
-    label(out, "Profiler's own cost:");
-    fprintf(out, "%s (%" PRIu64 " scopes x %.1f ns", total, scopes, cost);
-    double share = run ? fm_ratio(seconds, run->wall_seconds) : (double)NAN;
-    if (isfinite(share))
-        fprintf(out, ", %.3f%% of the wall time", share * 100);
-    fputs(")\n", out);
-    text_line(out, "Clock:", fmp_clock_name());
-}
-
-static void thread_table(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run,
-                         bool utf8)
-{
-    if (!snapshot || snapshot->thread_count == 0)
-        return;
-    fprintf(out, "\n%-*s %10s %8s\n", FM_NAME_COLUMNS, "Thread", "Busy", "Of wall");
-    fm_text_dashes(out, FM_NAME_COLUMNS, utf8);
-    fputc(' ', out);
-    fm_text_dashes(out, 10, utf8);
-    fputc(' ', out);
-    fm_text_dashes(out, 8, utf8);
-    fputc('\n', out);
-    for (size_t i = 0; i < snapshot->thread_count; i++) {
-        double busy = (double)snapshot->threads[i].busy_ns * 1e-9;
-        char time[FM_TIME_TEXT_SIZE], share[FM_TIME_TEXT_SIZE];
-        fm_time_text(time, busy);
-        ratio_text(share, run ? fm_ratio(busy, run->wall_seconds) : (double)NAN, 100, "%");
-        fm_utf8_print_fitted(out, snapshot->threads[i].name, FM_NAME_COLUMNS);
-        fprintf(out, " %10s %8s\n", time, share);
-    }
-}
-
 static void model_table(FILE *out, const fm_report_run *run, bool utf8)
 {
     enum { BACKEND_COLUMNS = 16 };
     if (!run || run->model_count == 0)
         return;
-    fprintf(out, "\n%-*s %-*s %10s\n", FM_NAME_COLUMNS, "Model", BACKEND_COLUMNS, "Backend",
+    fprintf(out, "\n%-*s %-*s %10s\n", FMP_NAME_COLUMNS, "Model", BACKEND_COLUMNS, "Backend",
             "Load");
-    fm_text_dashes(out, FM_NAME_COLUMNS, utf8);
+    fmp_text_dashes(out, FMP_NAME_COLUMNS, utf8);
     fputc(' ', out);
-    fm_text_dashes(out, BACKEND_COLUMNS, utf8);
+    fmp_text_dashes(out, BACKEND_COLUMNS, utf8);
     fputc(' ', out);
-    fm_text_dashes(out, 10, utf8);
+    fmp_text_dashes(out, 10, utf8);
     fputc('\n', out);
     for (size_t i = 0; i < run->model_count; i++) {
-        char load[FM_TIME_TEXT_SIZE];
-        fm_time_text(load, run->models[i].load_seconds);
-        fm_utf8_print_fitted(out, run->models[i].name, FM_NAME_COLUMNS);
+        char load[FMP_TIME_TEXT_SIZE];
+        fmp_time_text(load, run->models[i].load_seconds);
+        fmp_utf8_print_fitted(out, run->models[i].name, FMP_NAME_COLUMNS);
         fputc(' ', out);
-        fm_utf8_print_fitted(out, run->models[i].backend, BACKEND_COLUMNS);
+        fmp_utf8_print_fitted(out, run->models[i].backend, BACKEND_COLUMNS);
         fprintf(out, " %10s\n", load);
     }
 }
 
 void fm_text_summary(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run, bool utf8)
 {
-    fm_text_rule(out, false, utf8);
     fputs("RUN SUMMARY\n", out);
-    fm_text_rule(out, false, utf8);
+    fmp_text_rule(out, true, utf8);
     if (run)
         run_lines(out, snapshot, run);
-    profiler_lines(out, snapshot, run);
-    thread_table(out, snapshot, run, utf8);
     model_table(out, run, utf8);
-    fm_text_rule(out, true, utf8);
+    fmp_text_rule(out, true, utf8);
 }

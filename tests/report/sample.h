@@ -42,8 +42,10 @@ static inline fmp_snapshot sample_snapshot(void)
         .threads = sample_threads,
         .thread_count = 2,
     };
-    for (size_t i = 0; i < snapshot.operation_count; i++)
+    for (size_t i = 0; i < snapshot.operation_count; i++) {
         snapshot.self_ns += snapshot.operations[i].self_ns;
+        snapshot.scopes += snapshot.operations[i].count;
+    }
     return snapshot;
 }
 

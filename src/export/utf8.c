@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int32_t fm_utf8_next(const char **text)
+int32_t fmp_utf8_next(const char **text)
 {
     const unsigned char *s = (const unsigned char *)*text;
     if (s[0] == 0)
@@ -42,7 +42,7 @@ static bool is_in(int32_t character, const range *ranges, size_t count)
 }
 
 /* Blocks of combining marks and joiners, and of East Asian Wide characters (UAX #11), in short. */
-int fm_utf8_columns(int32_t character)
+int fmp_utf8_columns(int32_t character)
 {
     static const range zero[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD},
                                  {0x064B, 0x065F}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
@@ -61,7 +61,7 @@ int fm_utf8_columns(int32_t character)
 /* The next character as it is shown; moves *text. */
 static int32_t next_shown(const char **text)
 {
-    int32_t c = fm_utf8_next(text);
+    int32_t c = fmp_utf8_next(text);
     bool control = c < 0 || (c > 0 && c < 0x20) || (c >= 0x7F && c < 0xA0) || c == 0x2028 ||
                    c == 0x2029;
     bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
@@ -77,7 +77,7 @@ static void print_character(FILE *out, const char *begin, const char *end, int32
         fwrite(begin, 1, (size_t)(end - begin), out);
 }
 
-void fm_utf8_print(FILE *out, const char *text)
+void fmp_utf8_print(FILE *out, const char *text)
 {
     if (!text)
         return;
@@ -94,11 +94,11 @@ static size_t columns_of(const char *text)
 {
     size_t columns = 0;
     for (int32_t shown; (shown = next_shown(&text)) != 0;)
-        columns += (size_t)fm_utf8_columns(shown);
+        columns += (size_t)fmp_utf8_columns(shown);
     return columns;
 }
 
-void fm_utf8_print_fitted(FILE *out, const char *text, int width)
+void fmp_utf8_print_fitted(FILE *out, const char *text, int width)
 {
     text = text ? text : "";
     size_t room = (size_t)width, all = columns_of(text);
@@ -114,7 +114,7 @@ void fm_utf8_print_fitted(FILE *out, const char *text, int width)
         int32_t shown = next_shown(&at);
         if (shown == 0)
             break;
-        size_t columns = (size_t)fm_utf8_columns(shown);
+        size_t columns = (size_t)fmp_utf8_columns(shown);
         /* A mark without columns belongs to the character before it, and goes where that went. */
         size_t from = columns == 0 && column > 0 ? column - 1 : column;
         if (column + columns <= head || from >= tail) {
@@ -131,7 +131,7 @@ void fm_utf8_print_fitted(FILE *out, const char *text, int width)
         fputc(' ', out);
 }
 
-char *fm_utf8_valid_copy(const char *text)
+char *fmp_utf8_valid_copy(const char *text)
 {
     static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
     size_t length = strlen(text);
@@ -143,7 +143,7 @@ char *fm_utf8_valid_copy(const char *text)
     size_t size = 0;
     for (const char *at = text; *at;) {
         const char *begin = at;
-        bool valid = fm_utf8_next(&at) >= 0;
+        bool valid = fmp_utf8_next(&at) >= 0;
         size_t bytes = valid ? (size_t)(at - begin) : sizeof replacement - 1;
         memcpy(copy + size, valid ? begin : replacement, bytes);
         size += bytes;

@@ -4,8 +4,8 @@
  *
  * Thread-safety: Safe.
  */
-#ifndef FM_REPORT_UTF8_H
-#define FM_REPORT_UTF8_H
+#ifndef FMP_EXPORT_UTF8_H
+#define FMP_EXPORT_UTF8_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -15,22 +15,22 @@
  * -1 for a byte that belongs to no valid character (RFC 3629: overlong forms
  * and surrogates are invalid). 0 at the end, without moving.
  */
-int32_t fm_utf8_next(const char **text);
+int32_t fmp_utf8_next(const char **text);
 
 /* Columns that a terminal gives the character: 0, 1 or 2. */
-int fm_utf8_columns(int32_t character);
+int fmp_utf8_columns(int32_t character);
 
 /* Prints text with control and direction characters and invalid bytes as '?'. NULL prints nothing. */
-void fm_utf8_print(FILE *out, const char *text);
+void fmp_utf8_print(FILE *out, const char *text);
 
 /*
  * The same in exactly `width` columns, left-aligned: short text is padded,
  * long text loses its middle, since names tend to differ at both ends.
  * width is at least 8.
  */
-void fm_utf8_print_fitted(FILE *out, const char *text, int width);
+void fmp_utf8_print_fitted(FILE *out, const char *text, int width);
 
 /* A malloc'ed copy in valid UTF-8: invalid bytes become U+FFFD. NULL when memory is out. */
-char *fm_utf8_valid_copy(const char *text);
+char *fmp_utf8_valid_copy(const char *text);
 
 #endif
