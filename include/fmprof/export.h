@@ -10,12 +10,14 @@
 
 #include <stdio.h>
 
+#include "api.h"
 #include "fmprof.h"
 #include "trace.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+FMP_API_BEGIN
 
 /* --- of a snapshot ---------------------------------------------------------- */
 
@@ -52,6 +54,7 @@ int fmp_print_speedscope_trace(FILE *out, const fmp_trace *trace, const char *ti
 /* Collapsed stacks "thread;operation;inner self_microseconds". */
 int fmp_print_folded_trace(FILE *out, const fmp_trace *trace);
 
+FMP_API_END
 #ifdef __cplusplus
 }
 #endif

@@ -22,9 +22,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+FMP_API_BEGIN
 
 /* --- sites ------------------------------------------------------------- */
 
@@ -258,6 +261,7 @@ void fmp_snapshot_subtract_cost(fmp_snapshot *snapshot);
 
 /* --- the inline part ------------------------------------------------------- */
 
+FMP_API_END
 #ifdef __cplusplus
 }
 #include <atomic>
@@ -269,6 +273,7 @@ extern "C" {
 #define FMP_ATOMIC(type) _Atomic(type)
 #define FMP_LOAD_RELAXED(pointer) atomic_load_explicit(pointer, memory_order_relaxed)
 #endif
+FMP_API_BEGIN
 
 /* The run-time switch: read by every scope, written by fmp_enable alone. */
 extern FMP_ATOMIC(bool) fmp_switched_off;
@@ -343,6 +348,7 @@ static inline const fmp_site *fmp_site_cached(_Atomic(const fmp_site *) *cache,
 #endif
 #endif
 
+FMP_API_END
 #ifdef __cplusplus
 }
 #endif

@@ -14,9 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+FMP_API_BEGIN
 
 typedef enum fmp_trace_full {
     FMP_TRACE_DROP_OLDEST = 0, /* the ring goes round: the end of the run is there */
@@ -88,6 +91,7 @@ typedef struct fmp_trace {
 fmp_trace *fmp_trace_read(const char *path, char *message, size_t message_size);
 void fmp_trace_free(fmp_trace **trace); /* NULL and *NULL are fine */
 
+FMP_API_END
 #ifdef __cplusplus
 }
 #endif
