@@ -34,17 +34,21 @@ enum { STEP_BITS = 32, WEIGHT_BITS = 11, WEIGHT_ONE = 1 << WEIGHT_BITS };
 
 /* --- single samples -------------------------------------------------- */
 
-static int clamp_index(double v, int count)
+static int clamp_index(int v, int count)
 {
-    if (!(v > 0))
+    if (v < 0)
         return 0;
-    return v < count - 1 ? (int)v : count - 1;
+    return v < count ? v : count - 1;
 }
 
-/* Bilinear, edges repeated for the half sample between the last centre and the picture's edge. */
+/*
+ * Bilinear, edges repeated for the half sample between the last centre and the
+ * picture's edge. For positions inside the picture, which are above -1: that
+ * lets a conversion stand for floor, which is a call on older processors.
+ */
 static double sample_at(const plane_job *p, double x, double y)
 {
-    const double fx = floor(x), fy = floor(y);
+    const int fx = (int)(x + 1) - 1, fy = (int)(y + 1) - 1;
     const int x0 = clamp_index(fx, p->width), x1 = clamp_index(fx + 1, p->width);
     const int y0 = clamp_index(fy, p->height), y1 = clamp_index(fy + 1, p->height);
     const uint8_t *a = p->src + y0 * p->src_stride, *b = p->src + y1 * p->src_stride;
