@@ -90,8 +90,10 @@ def encoder_settings():
     preset = constant(r'"preset", "(\w+)"', encoder, ENCODER_SOURCES[0])
     usual = int(constant(r"FM_QUALITY_DEFAULT = (\d+)", choice + encoder + (ROOT / ENCODER_SOURCES[1]).read_text(),
                          "src/video"))
+    subpel = int(constant(r"X264_SUBPEL_LEVEL = (\d+)", encoder, ENCODER_SOURCES[0]))
     debug = int(constant(r"DEBUG_QUALITY = (\d+)", run, ENCODER_SOURCES[3]))
-    return {name: {"preset": preset, "crf": debug if name == "debug" else usual} for name in VIDEOS}
+    return {name: {"preset": preset, "subq": subpel, "crf": debug if name == "debug" else usual}
+            for name in VIDEOS}
 
 
 def profile_of(folder, clip):
@@ -119,8 +121,8 @@ def encode_cost(program, video, settings, threads):
     """CPU-seconds of encoding alone: decoding the same file is taken off again."""
     decode = ["-threads", "1", "-i", video, "-map", "0:v:0", "-fps_mode", "passthrough"]
     null = ["-f", "null", "-"]
-    encode = ["-c:v", "libx264", "-preset", settings["preset"], "-crf", settings["crf"],
-              "-profile:v", "high", "-threads", threads]
+    encode = ["-c:v", "libx264", "-preset", settings["preset"], "-subq", settings["subq"],
+              "-crf", settings["crf"], "-profile:v", "high", "-threads", threads]
     both = ffmpeg(program, *decode, *encode, *null)
     alone = ffmpeg(program, *decode, *null)
     return {"cpu": both["cpu"] - alone["cpu"], "rss": both["rss"]}

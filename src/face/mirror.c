@@ -34,17 +34,21 @@ enum { STEP_BITS = 32, WEIGHT_BITS = 11, WEIGHT_ONE = 1 << WEIGHT_BITS };
 
 /* --- single samples -------------------------------------------------- */
 
-static int clamp_index(double v, int count)
+static int clamp_index(int v, int count)
 {
-    if (!(v > 0))
+    if (v < 0)
         return 0;
-    return v < count - 1 ? (int)v : count - 1;
+    return v < count ? v : count - 1;
 }
 
-/* Bilinear, edges repeated for the half sample between the last centre and the picture's edge. */
+/*
+ * Bilinear, edges repeated for the half sample between the last centre and the
+ * picture's edge. For positions inside the picture, which are above -1: that
+ * lets a conversion stand for floor, which is a call on older processors.
+ */
 static double sample_at(const plane_job *p, double x, double y)
 {
-    const double fx = floor(x), fy = floor(y);
+    const int fx = (int)(x + 1) - 1, fy = (int)(y + 1) - 1;
     const int x0 = clamp_index(fx, p->width), x1 = clamp_index(fx + 1, p->width);
     const int y0 = clamp_index(fy, p->height), y1 = clamp_index(fy + 1, p->height);
     const uint8_t *a = p->src + y0 * p->src_stride, *b = p->src + y1 * p->src_stride;
@@ -134,10 +138,10 @@ typedef struct taps {
     uint16_t above[BATCH], below[BATCH];
 } taps;
 
-static void fetch(const plane_job *p, walk at, int count, taps *out)
+static void fetch_plain(const plane_job *p, walk at, int from, int to, taps *out)
 {
     const ptrdiff_t stride = p->src_stride;
-    for (int i = 0; i < count; i++) {
+    for (int i = from; i < to; i++) {
         const uint8_t *a = p->src + (ptrdiff_t)(at.y >> STEP_BITS) * stride + (ptrdiff_t)(at.x >> STEP_BITS);
         const uint8_t *b = a + stride;
         out->above[i] = (uint16_t)(a[0] | a[1] << 8);
@@ -154,6 +158,79 @@ static void fetch(const plane_job *p, walk at, int count, taps *out)
 enum { ROW_SHIFT = WEIGHT_BITS - 7, SUM_SHIFT = WEIGHT_BITS + 7, WEIGHT_SHIFT = STEP_BITS - WEIGHT_BITS };
 
 #if FM_HAS_SSE2
+/* 8 pairs of neighbours, from right to left: what a reflection reads. */
+static __m128i pairs_leftwards(const uint8_t *last)
+{
+    const __m128i left = _mm_loadl_epi64((const __m128i *)(const void *)last);
+    const __m128i right = _mm_loadl_epi64((const __m128i *)(const void *)(last + 1));
+    return _mm_unpacklo_epi8(left, right);
+}
+
+static __m128i reverse_words(__m128i v)
+{
+    v = _mm_shufflehi_epi16(_mm_shufflelo_epi16(v, _MM_SHUFFLE(0, 1, 2, 3)), _MM_SHUFFLE(0, 1, 2, 3));
+    return _mm_shuffle_epi32(v, _MM_SHUFFLE(1, 0, 3, 2));
+}
+
+static __m128i choose(__m128i mask, __m128i yes, __m128i no)
+{
+    return _mm_or_si128(_mm_and_si128(mask, yes), _mm_andnot_si128(mask, no));
+}
+
+/* All ones for those of 8 pixels that lie in the first one's row: the fraction has not wrapped around. */
+static __m128i in_first_row(int64_t y, int64_t step)
+{
+    const uint32_t sign = UINT32_C(1) << 31, y0 = (uint32_t)y ^ sign, s = (uint32_t)step; /* compares are signed */
+    const __m128i first = _mm_set1_epi32((int)y0);
+    const __m128i low = _mm_set_epi32((int)(y0 + 3 * s), (int)(y0 + 2 * s), (int)(y0 + s), (int)y0);
+    const __m128i high = _mm_add_epi32(low, _mm_set1_epi32((int)(4 * s)));
+    const __m128i wrapped = step >= 0 ? _mm_packs_epi32(_mm_cmplt_epi32(low, first), _mm_cmplt_epi32(high, first))
+                                      : _mm_packs_epi32(_mm_cmpgt_epi32(low, first), _mm_cmpgt_epi32(high, first));
+    return _mm_xor_si128(wrapped, _mm_set1_epi32(-1));
+}
+
+/* So little that 8 pixels meet one change of row at most, and no fraction comes round to where it was. */
+static bool in_eighths(int64_t step)
+{
+    const int64_t eighth = (int64_t)1 << (STEP_BITS - 3);
+    return step > -eighth && step < eighth;
+}
+
+/*
+ * 8 pixels at once where the run goes left by one sample a pixel and changes
+ * the row at most once, which is nearly always so while the head is upright.
+ */
+static bool fetch_8(const plane_job *p, const walk *at, uint16_t *above, uint16_t *below)
+{
+    const int64_t x0 = at->x >> STEP_BITS, x7 = (at->x + 7 * at->step_x) >> STEP_BITS;
+    const int64_t y0 = at->y >> STEP_BITS, y7 = (at->y + 7 * at->step_y) >> STEP_BITS;
+    if (x0 - x7 != 7 || (y0 != y7 && !in_eighths(at->step_y)))
+        return false; /* no step exceeds one sample, so 7 in 7 steps are one each */
+    const uint8_t *first = p->src + (ptrdiff_t)y0 * p->src_stride + (ptrdiff_t)x7;
+    __m128i a = pairs_leftwards(first), b = pairs_leftwards(first + p->src_stride);
+    if (y7 != y0) {
+        const uint8_t *second = p->src + (ptrdiff_t)y7 * p->src_stride + (ptrdiff_t)x7;
+        const __m128i mask = reverse_words(in_first_row(at->y, at->step_y));
+        a = choose(mask, a, pairs_leftwards(second));
+        b = choose(mask, b, pairs_leftwards(second + p->src_stride));
+    }
+    _mm_storeu_si128((__m128i *)(void *)above, reverse_words(a));
+    _mm_storeu_si128((__m128i *)(void *)below, reverse_words(b));
+    return true;
+}
+
+static void fetch(const plane_job *p, walk at, int count, taps *out)
+{
+    int i = 0;
+    for (; i + 8 <= count; i += 8) {
+        if (!fetch_8(p, &at, out->above + i, out->below + i))
+            fetch_plain(p, at, i, i + 8, out);
+        at.x += 8 * at.step_x;
+        at.y += 8 * at.step_y;
+    }
+    fetch_plain(p, at, i, count, out);
+}
+
 /* x0 w0 + x1 w1 of pairs that lie beside each other, rounded and shifted: 8 numbers of 16 bits. */
 static __m128i blend_pairs(__m128i low, __m128i high, __m128i weight0, __m128i weight1, int shift)
 {
@@ -200,6 +277,11 @@ static void blend(const taps *t, const walk *at, uint8_t *out)
     }
 }
 #else
+static void fetch(const plane_job *p, walk at, int count, taps *out)
+{
+    fetch_plain(p, at, 0, count, out);
+}
+
 static int blend_pair(int x0, int x1, int weight1, int shift)
 {
     return (x0 * (WEIGHT_ONE - weight1) + x1 * weight1 + (1 << (shift - 1))) >> shift;

@@ -227,6 +227,18 @@ void fm_tracker_landmarks(fm_tracker *t, const float *raw, float presence_logit)
     }
 }
 
+bool fm_tracker_refine(fm_tracker *t, fm_roi *roi)
+{
+    if (!t->found || !t->detected)
+        return false;
+    const fm_roi closer = fm_roi_from_landmarks(t->raw, t->topology);
+    if (!roi_is_plausible(&closer, t->width, t->height))
+        return false;
+    *roi = t->roi = closer;
+    t->looking = true;
+    return true;
+}
+
 bool fm_tracker_wants_detection(const fm_tracker *t)
 {
     return t->lost_following && !t->detected;

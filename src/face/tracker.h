@@ -71,6 +71,13 @@ bool fm_tracker_detected(fm_tracker *t, const fm_detection *detections, int coun
  */
 void fm_tracker_landmarks(fm_tracker *t, const float *raw, float presence_logit);
 
+/*
+ * After the landmarks of a detection's crop: true when the network should look once more, at the crop that
+ * these landmarks give. A detection's box and angle are coarse, and the network answers a crop that is
+ * turned by a degree with points that are turned too. Then give its output to fm_tracker_landmarks.
+ */
+bool fm_tracker_refine(fm_tracker *t, fm_roi *roi);
+
 /* True when following failed in this frame and the detector has not run in it yet. */
 bool fm_tracker_wants_detection(const fm_tracker *t);
 

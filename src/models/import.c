@@ -78,7 +78,10 @@ fm_status fm_import_tflite_file(const char *input, const char *output, fm_error 
         /* The stem, so that the output does not depend on where the input lies. */
         char name[FM_PATH_MAX];
         fm_path_stem(name, input);
-        status = fm_import_tflite(tflite, size, name, &onnx, &onnx_size, err);
+        fm_error cause = {0};
+        status = fm_import_tflite(tflite, size, name, &onnx, &onnx_size, &cause);
+        if (status != FM_OK)
+            fm_fail(err, status, "cannot import '%s': %s", input, cause.message);
     }
     if (status == FM_OK)
         status = fm_file_write(output, onnx, onnx_size, err);

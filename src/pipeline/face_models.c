@@ -293,6 +293,8 @@ static fm_status detect_into(fm_face_runner *r, fm_tracker *tracker, const fm_im
     fm_status status = fm_face_runner_detect(r, image, faces, &count, err);
     if (status == FM_OK && fm_tracker_detected(tracker, faces, count, &roi))
         status = landmarks_into(r, tracker, image, &roi, err);
+    if (status == FM_OK && fm_tracker_refine(tracker, &roi))
+        status = landmarks_into(r, tracker, image, &roi, err);
     return status;
 }
 

