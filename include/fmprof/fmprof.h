@@ -72,6 +72,7 @@ typedef struct fmp_scope {
     uint64_t start;       /* clock ticks */
     uint64_t child;       /* what the enclosing scope had spent in inner scopes so far, ticks */
     uint64_t children;    /* how many inner scopes the enclosing one had so far */
+    unsigned measures;    /* fmp_measure bits that were begun */
     uint64_t cpu_start;   /* only with FMP_MEASURE_CPU */
     int64_t rss_start, live_start; /* only with FMP_MEASURE_MEMORY */
 } fmp_scope;
@@ -176,6 +177,7 @@ typedef struct fmp_operation {
     uint64_t total_ns; /* of the outermost calls */
     uint64_t self_ns;  /* of every call, without the scopes inside it */
     uint64_t children; /* scopes that ran directly inside its calls */
+    uint64_t recorded; /* of count: by fmp_record and fmp_mark, which cost nothing inside */
     /* Over the durations of every call, what is inside it included. */
     uint64_t min_ns, max_ns;
     uint64_t first_ns; /* of the call that began first among those of each thread that ended first */

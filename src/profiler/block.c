@@ -2,32 +2,109 @@
 
 #include <sched.h>
 
+#include "registry.h"
+
 /* A reader that never meets a quiet moment takes what it has: every field is right, if not of one instant. */
 enum { READ_TRIES = 4096, TRIES_BEFORE_YIELD = 64 };
+
+static void clear_measured(fmp_measured *m)
+{
+    if (!m)
+        return;
+    atomic_store_explicit(&m->which, 0, memory_order_release);
+    atomic_store_explicit(&m->cpu_ns, 0, memory_order_release);
+    atomic_store_explicit(&m->rss, 0, memory_order_release);
+    atomic_store_explicit(&m->rss_peak, 0, memory_order_release);
+    atomic_store_explicit(&m->live, 0, memory_order_release);
+    atomic_store_explicit(&m->live_peak, 0, memory_order_release);
+}
 
 void fmp_block_clear(fmp_block *block, uint32_t generation)
 {
     FMP_SET(count, 0);
     FMP_SET(total, 0);
     FMP_SET(self, 0);
+    FMP_SET(children, 0);
+    FMP_SET(recorded, 0);
     FMP_SET(min, 0);
     FMP_SET(max, 0);
     FMP_SET(first, 0);
     FMP_SET(first_at, 0);
+    FMP_SET(last_at, 0);
     FMP_SET(shifted_sum, 0.0);
     FMP_SET(shifted_squares, 0.0);
-    uint64_t octaves = FMP_OWN(octaves);
-    for (unsigned octave = 0; octave < FMP_OCTAVES; octave++) {
-        if (!(octaves >> octave & 1))
-            continue;
-        for (unsigned i = 0; i < FMP_SUB_COUNT; i++)
-            FMP_SET(bucket[octave * FMP_SUB_COUNT + i], 0);
+    clear_measured(FMP_OWN(measured));
+    for (unsigned i = 0; i < FMP_OCTAVES; i++) {
+        fmp_octave *octave = FMP_OWN(octave[i]);
+        for (unsigned k = 0; octave && k < FMP_SUB_COUNT; k++)
+            atomic_store_explicit(&octave->bucket[k], 0, memory_order_relaxed);
     }
-    FMP_SET(octaves, 0);
     FMP_SET(generation, generation);
 }
 
+FMP_NOINLINE fmp_octave *fmp_block_make_octave(fmp_block *block, unsigned octave)
+{
+    fmp_octave *made = fmp_arena_get(&block->owner->arena, sizeof *made);
+    if (made)
+        FMP_SET(octave[octave], made);
+    return made;
+}
+
+static fmp_measured *measured_of(fmp_block *block)
+{
+    fmp_measured *measured = FMP_OWN(measured);
+    if (!measured) {
+        measured = fmp_arena_get(&block->owner->arena, sizeof *measured);
+        if (measured)
+            FMP_SET(measured, measured);
+    }
+    return measured;
+}
+
+static void add_change(_Atomic(int64_t) *sum, _Atomic(int64_t) *peak, int64_t change, bool first)
+{
+    int64_t before = atomic_load_explicit(sum, memory_order_relaxed);
+    atomic_store_explicit(sum, (int64_t)((uint64_t)before + (uint64_t)change), memory_order_release);
+    if (first || change > atomic_load_explicit(peak, memory_order_relaxed))
+        atomic_store_explicit(peak, change, memory_order_release);
+}
+
+void fmp_block_add_measurement(fmp_block *block, uint32_t generation,
+                               const fmp_measurement *measurement)
+{
+    fmp_measured *m = measured_of(block);
+    if (!m)
+        return;
+    uint64_t sequence = FMP_OWN(sequence);
+    atomic_store_explicit(&block->sequence, sequence + 1, memory_order_relaxed);
+    if (FMP_OWN(generation) != generation)
+        fmp_block_clear(block, generation);
+    uint32_t which = atomic_load_explicit(&m->which, memory_order_relaxed);
+    if (measurement->which & FMP_MEASURE_CPU)
+        atomic_store_explicit(&m->cpu_ns,
+                              atomic_load_explicit(&m->cpu_ns, memory_order_relaxed) +
+                                  measurement->cpu_ns,
+                              memory_order_release);
+    if (measurement->which & FMP_MEASURE_MEMORY) {
+        bool first = !(which & FMP_MEASURE_MEMORY);
+        add_change(&m->rss, &m->rss_peak, measurement->rss, first);
+        add_change(&m->live, &m->live_peak, measurement->live, first);
+    }
+    atomic_store_explicit(&m->which, which | measurement->which, memory_order_release);
+    atomic_store_explicit(&block->sequence, sequence + 2, memory_order_release);
+}
+
 #define FMP_GET(field) atomic_load_explicit(&block->field, memory_order_acquire)
+
+static void read_measured(const fmp_measured *m, fmp_figures *out)
+{
+    out->measures = atomic_load_explicit(&m->which, memory_order_acquire);
+    out->cpu_ns = atomic_load_explicit(&m->cpu_ns, memory_order_acquire);
+    out->rss = atomic_load_explicit(&m->rss, memory_order_acquire);
+    out->rss_peak = atomic_load_explicit(&m->rss_peak, memory_order_acquire);
+    out->live = atomic_load_explicit(&m->live, memory_order_acquire);
+    out->live_peak = atomic_load_explicit(&m->live_peak, memory_order_acquire);
+}
 
 static void read_fields(const fmp_block *block, fmp_figures *out, uint32_t *generation)
 {
@@ -35,17 +112,26 @@ static void read_fields(const fmp_block *block, fmp_figures *out, uint32_t *gene
     out->count = FMP_GET(count);
     out->total = FMP_GET(total);
     out->self = FMP_GET(self);
+    out->children = FMP_GET(children);
+    out->recorded = FMP_GET(recorded);
     out->min = FMP_GET(min);
     out->max = FMP_GET(max);
     out->first = FMP_GET(first);
     out->first_at = FMP_GET(first_at);
+    out->last_at = FMP_GET(last_at);
     out->mean = FMP_GET(shifted_sum);
     out->m2 = FMP_GET(shifted_squares);
+    for (unsigned i = 0; i < FMP_LAST; i++) /* the newest is that of call count - 1 */
+        out->last[i] = FMP_GET(last[(out->count - 1 - i) % FMP_LAST]);
+    const fmp_measured *measured = FMP_GET(measured);
+    if (measured)
+        read_measured(measured, out);
 }
 
 bool fmp_block_read(const fmp_block *block, uint32_t generation, fmp_figures *out)
 {
     uint32_t own_generation = 0;
+    *out = (fmp_figures){0};
     for (int attempt = 1; attempt <= READ_TRIES; attempt++) {
         uint64_t before = FMP_GET(sequence);
         read_fields(block, out, &own_generation);
@@ -62,7 +148,24 @@ bool fmp_block_read(const fmp_block *block, uint32_t generation, fmp_figures *ou
     out->mean = (double)out->first + sum / count;
     out->m2 = m2 > 0 ? m2 : 0;
     out->threads = block->threads;
+    out->last_count = block->last_kept        ? block->last_kept
+                      : out->count < FMP_LAST ? (unsigned)out->count
+                                              : FMP_LAST;
     return true;
+}
+
+static void merge_measures(fmp_figures *into, const fmp_figures *from)
+{
+    if (from->measures & FMP_MEASURE_MEMORY) {
+        bool first = !(into->measures & FMP_MEASURE_MEMORY);
+        into->rss_peak = first || from->rss_peak > into->rss_peak ? from->rss_peak : into->rss_peak;
+        into->live_peak =
+            first || from->live_peak > into->live_peak ? from->live_peak : into->live_peak;
+    }
+    into->measures |= from->measures;
+    into->cpu_ns += from->cpu_ns;
+    into->rss += from->rss;
+    into->live += from->live;
 }
 
 /* Mean and m2 of a union: Chan, Golub, LeVeque, "Updating formulae ... for sample variances", 1979. */
@@ -81,25 +184,37 @@ void fmp_figures_merge(fmp_figures *into, const fmp_figures *from)
     into->count += from->count;
     into->total += from->total;
     into->self += from->self;
+    into->children += from->children;
+    into->recorded += from->recorded;
     into->min = from->min < into->min ? from->min : into->min;
     into->max = from->max > into->max ? from->max : into->max;
     if (from->first_at < into->first_at) {
         into->first_at = from->first_at;
         into->first = from->first;
     }
+    if (from->last_at >= into->last_at) {
+        into->last_at = from->last_at;
+        into->last_count = from->last_count;
+        for (unsigned i = 0; i < FMP_LAST; i++)
+            into->last[i] = from->last[i];
+    }
     into->threads += from->threads;
+    merge_measures(into, from);
 }
 
 uint64_t fmp_block_add_histogram(const fmp_block *block, uint64_t bucket[FMP_BUCKETS])
 {
-    uint64_t octaves = FMP_GET(octaves);
-    for (unsigned octave = 0; octave < FMP_OCTAVES; octave++) {
-        if (!(octaves >> octave & 1))
+    uint64_t touched = 0;
+    for (unsigned i = 0; i < FMP_OCTAVES; i++) {
+        const fmp_octave *octave = FMP_GET(octave[i]);
+        if (!octave)
             continue;
-        for (unsigned i = octave * FMP_SUB_COUNT; i < (octave + 1) * FMP_SUB_COUNT; i++)
-            bucket[i] += atomic_load_explicit(&block->bucket[i], memory_order_relaxed);
+        touched |= (uint64_t)1 << i;
+        for (unsigned k = 0; k < FMP_SUB_COUNT; k++)
+            bucket[i * FMP_SUB_COUNT + k] +=
+                atomic_load_explicit(&octave->bucket[k], memory_order_relaxed);
     }
-    return octaves;
+    return touched;
 }
 
 static void store_figures(fmp_block *block, const fmp_figures *figures)
@@ -109,18 +224,33 @@ static void store_figures(fmp_block *block, const fmp_figures *figures)
     FMP_SET(count, figures->count);
     FMP_SET(total, figures->total);
     FMP_SET(self, figures->self);
+    FMP_SET(children, figures->children);
+    FMP_SET(recorded, figures->recorded);
     FMP_SET(min, figures->min);
     FMP_SET(max, figures->max);
     FMP_SET(first, figures->first);
     FMP_SET(first_at, figures->first_at);
+    FMP_SET(last_at, figures->last_at);
     FMP_SET(shifted_sum, count * offset);
     FMP_SET(shifted_squares, figures->m2 + count * offset * offset);
+    for (unsigned i = 0; i < FMP_LAST; i++)
+        FMP_SET(last[(figures->count - 1 - i) % FMP_LAST], figures->last[i]);
     block->threads = (uint32_t)figures->threads;
+    block->last_kept = figures->last_count;
+    fmp_measured *m = figures->measures ? measured_of(block) : NULL;
+    if (!m)
+        return;
+    atomic_store_explicit(&m->which, figures->measures, memory_order_release);
+    atomic_store_explicit(&m->cpu_ns, figures->cpu_ns, memory_order_release);
+    atomic_store_explicit(&m->rss, figures->rss, memory_order_release);
+    atomic_store_explicit(&m->rss_peak, figures->rss_peak, memory_order_release);
+    atomic_store_explicit(&m->live, figures->live, memory_order_release);
+    atomic_store_explicit(&m->live_peak, figures->live_peak, memory_order_release);
 }
 
 void fmp_block_merge(fmp_block *into, const fmp_block *from, uint32_t generation)
 {
-    fmp_figures added = {0}, sum = {0};
+    fmp_figures added, sum;
     if (!fmp_block_read(from, generation, &added))
         return;
     if (atomic_load_explicit(&into->generation, memory_order_relaxed) != generation)
@@ -130,12 +260,16 @@ void fmp_block_merge(fmp_block *into, const fmp_block *from, uint32_t generation
     fmp_figures_merge(&sum, &added);
     store_figures(into, &sum);
 
-    uint64_t octaves = atomic_load_explicit(&from->octaves, memory_order_relaxed);
-    for (unsigned i = 0; i < FMP_BUCKETS; i++) {
-        if (!(octaves >> (i >> FMP_SUB_BITS) & 1))
+    for (unsigned i = 0; i < FMP_OCTAVES; i++) {
+        const fmp_octave *octave = atomic_load_explicit(&from->octave[i], memory_order_relaxed);
+        if (!octave)
             continue;
-        uint64_t count = atomic_load_explicit(&from->bucket[i], memory_order_relaxed);
-        atomic_fetch_add_explicit(&into->bucket[i], count, memory_order_relaxed);
+        fmp_octave *sums = atomic_load_explicit(&into->octave[i], memory_order_relaxed);
+        if (!sums)
+            sums = fmp_block_make_octave(into, i);
+        for (unsigned k = 0; sums && k < FMP_SUB_COUNT; k++)
+            atomic_fetch_add_explicit(
+                &sums->bucket[k], atomic_load_explicit(&octave->bucket[k], memory_order_relaxed),
+                memory_order_relaxed);
     }
-    atomic_fetch_or_explicit(&into->octaves, octaves, memory_order_release);
 }

@@ -9,7 +9,7 @@
  * ThreadSanitizer understands. Histogram buckets stand outside the lock: each
  * only grows, and a percentile does not care about the very last calls.
  *
- * All times are clock ticks.
+ * All times are clock ticks; the histogram alone is of nanoseconds.
  */
 #ifndef FMP_BLOCK_H
 #define FMP_BLOCK_H
@@ -22,35 +22,91 @@
 
 struct fmp_recorder;
 
+/* The buckets of one octave; made when the first duration falls into it. */
+typedef struct fmp_octave {
+    _Atomic(uint64_t) bucket[FMP_SUB_COUNT];
+} fmp_octave;
+
+/* What a site measures beside time; made at the first measured call. */
+typedef struct fmp_measured {
+    _Atomic(uint32_t) which; /* fmp_measure bits seen */
+    _Atomic(uint64_t) cpu_ns;
+    _Atomic(int64_t) rss, rss_peak, live, live_peak; /* bytes */
+} fmp_measured;
+
 typedef struct fmp_block {
     struct fmp_recorder *owner;
-    uint32_t depth;                /* open calls on this thread; the owner's alone */
-    _Atomic(uint32_t) generation;  /* figures of another generation than the registry's are void */
+    uint32_t depth;               /* open calls on this thread; the owner's alone */
+    _Atomic(uint32_t) generation; /* figures of another generation than the registry's are void */
     _Atomic(uint64_t) sequence;
-    _Atomic(uint64_t) count, total, self, min, max;
+    _Atomic(uint64_t) count, total, self, children, min, max;
     _Atomic(uint64_t) first, first_at; /* duration and start of the first call */
+    _Atomic(uint64_t) last_at;         /* start of the latest call */
+    _Atomic(uint64_t) recorded;        /* calls of fmp_record and fmp_mark */
     /* Sums of (d - first) and (d - first)^2: shifted, so that nothing cancels in the variance. */
     _Atomic(double) shifted_sum, shifted_squares;
-    _Atomic(uint64_t) octaves;     /* bit n: octave n of the histogram has counts */
-    uint32_t threads;              /* 1; in the block of ended threads as many as were merged */
-    _Atomic(uint64_t) bucket[FMP_BUCKETS];
+    _Atomic(fmp_measured *) measured;
+    uint32_t threads;   /* 1; in the block of ended threads as many as were merged */
+    uint32_t last_kept; /* there: how many of `last` count; else 0: as many as fit */
+    _Atomic(uint64_t) last[FMP_LAST]; /* the n-th call's duration (n from 0) at n % FMP_LAST */
+    _Atomic(fmp_octave *) octave[FMP_OCTAVES];
 } fmp_block;
 
 /* The figures of a block, or of several, at rest. */
 typedef struct fmp_figures {
-    uint64_t count, total, self, min, max, first, first_at;
+    uint64_t count, total, self, children, recorded, min, max, first, first_at, last_at;
     double mean, m2; /* of the durations; m2: sum of squared deviations */
     uint64_t threads;
+    uint64_t last[FMP_LAST]; /* newest first */
+    unsigned last_count;
+    unsigned measures;
+    uint64_t cpu_ns;
+    int64_t rss, rss_peak, live, live_peak;
 } fmp_figures;
 
-/* Owner only: takes a call that began at `start` into the block. */
+/* One call. */
+typedef struct fmp_call {
+    uint64_t start, duration;
+    uint64_t total; /* the duration when it is the outermost one, else 0 */
+    uint64_t self, children;
+    bool recorded; /* not by a scope */
+} fmp_call;
+
+/* Owner only. */
 void fmp_block_clear(fmp_block *block, uint32_t generation);
+
+/* Owner only: the octave, made; NULL when memory is out. */
+fmp_octave *fmp_block_make_octave(fmp_block *block, unsigned octave);
+
+/* Owner only: adds what one call measured; `which` has fmp_measure bits. Call it before fmp_block_add. */
+typedef struct fmp_measurement {
+    unsigned which;
+    uint64_t cpu_ns;
+    int64_t rss, live; /* bytes more than at the beginning */
+} fmp_measurement;
+void fmp_block_add_measurement(fmp_block *block, uint32_t generation,
+                               const fmp_measurement *measurement);
 
 #define FMP_OWN(field) atomic_load_explicit(&block->field, memory_order_relaxed)
 #define FMP_SET(field, value) atomic_store_explicit(&block->field, (value), memory_order_release)
 
-static inline void fmp_block_add(fmp_block *block, uint32_t generation, uint64_t start,
-                                 uint64_t duration, uint64_t total, uint64_t self)
+static inline void fmp_block_count(fmp_block *block, uint64_t nanoseconds)
+{
+    unsigned index = fmp_histogram_index(nanoseconds);
+    fmp_octave *octave = FMP_OWN(octave[index >> FMP_SUB_BITS]);
+    if (FMP_UNLIKELY(!octave)) {
+        octave = fmp_block_make_octave(block, index >> FMP_SUB_BITS);
+        if (!octave)
+            return;
+    }
+    _Atomic(uint64_t) *bucket = &octave->bucket[index % FMP_SUB_COUNT];
+    atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+/* Owner only: takes a call into the block. */
+static inline void fmp_block_add(fmp_block *block, uint32_t generation, double ns_per_tick,
+                                 fmp_call call)
 {
     uint64_t sequence = FMP_OWN(sequence);
     atomic_store_explicit(&block->sequence, sequence + 1, memory_order_relaxed);
@@ -58,29 +114,31 @@ static inline void fmp_block_add(fmp_block *block, uint32_t generation, uint64_t
         fmp_block_clear(block, generation);
     uint64_t count = FMP_OWN(count);
     if (FMP_UNLIKELY(count == 0)) {
-        FMP_SET(first, duration);
-        FMP_SET(first_at, start);
-        FMP_SET(min, duration);
-        FMP_SET(max, duration);
+        FMP_SET(first, call.duration);
+        FMP_SET(first_at, call.start);
+        FMP_SET(min, call.duration);
+        FMP_SET(max, call.duration);
     } else {
-        if (FMP_UNLIKELY(duration < FMP_OWN(min)))
-            FMP_SET(min, duration);
-        if (FMP_UNLIKELY(duration > FMP_OWN(max)))
-            FMP_SET(max, duration);
+        if (FMP_UNLIKELY(call.duration < FMP_OWN(min)))
+            FMP_SET(min, call.duration);
+        if (FMP_UNLIKELY(call.duration > FMP_OWN(max)))
+            FMP_SET(max, call.duration);
     }
-    double shifted = (double)(int64_t)(duration - FMP_OWN(first));
+    double shifted = (double)(int64_t)(call.duration - FMP_OWN(first));
     FMP_SET(count, count + 1);
-    FMP_SET(total, FMP_OWN(total) + total);
-    FMP_SET(self, FMP_OWN(self) + self);
+    FMP_SET(total, FMP_OWN(total) + call.total);
+    FMP_SET(self, FMP_OWN(self) + call.self);
+    if (FMP_UNLIKELY(call.children > 0))
+        FMP_SET(children, FMP_OWN(children) + call.children);
+    if (call.recorded)
+        FMP_SET(recorded, FMP_OWN(recorded) + 1);
     FMP_SET(shifted_sum, FMP_OWN(shifted_sum) + shifted);
     FMP_SET(shifted_squares, FMP_OWN(shifted_squares) + shifted * shifted);
+    FMP_SET(last_at, call.start);
+    FMP_SET(last[count % FMP_LAST], call.duration);
     atomic_store_explicit(&block->sequence, sequence + 2, memory_order_release);
-
-    unsigned index = fmp_histogram_index(duration);
-    atomic_store_explicit(&block->bucket[index], FMP_OWN(bucket[index]) + 1, memory_order_relaxed);
-    uint64_t octave = (uint64_t)1 << (index >> FMP_SUB_BITS);
-    if (FMP_UNLIKELY(!(FMP_OWN(octaves) & octave)))
-        FMP_SET(octaves, FMP_OWN(octaves) | octave);
+    /* One tick a nanosecond keeps every bit that the histogram looks at. */
+    fmp_block_count(block, (uint64_t)(int64_t)((double)(int64_t)call.duration * ns_per_tick + 0.5));
 }
 
 /* Any thread: false when the block holds nothing of this generation. */

@@ -26,14 +26,20 @@ typedef struct clock_pair {
 
 /* Part of the profiler registry; kept here because nothing else touches it. */
 _Atomic(int) fmp_clock_kind_in_use;
+double fmp_clock_rate = 1.0;
 static struct {
     int real_kind;
-    const char *name;
+    const char *name, *reason;
+    double resolution_ns;
     clock_pair anchor;
     double ns_per_tick;
     bool calibrated; /* the rate was measured, so it can be refined */
     uint64_t (*test_ticks)(void);
-} state = {FMP_CLOCK_SYSTEM, "clock_gettime", {0, 0}, 1.0, false, NULL};
+} state = {.real_kind = FMP_CLOCK_SYSTEM,
+           .name = "clock_gettime",
+           .reason = "no counter is known for this processor",
+           .resolution_ns = 1.0,
+           .ns_per_tick = 1.0};
 
 uint64_t fmp_clock_monotonic_ns(void)
 {
@@ -74,30 +80,33 @@ static clock_pair read_pair(void)
  * That the cores agree only the kernel knows: it keeps time with the counter
  * only if they do, which also rules out hypervisors that emulate it.
  */
-static bool tsc_is_trustworthy(void)
+/* NULL when it can be trusted, else why not. */
+static const char *tsc_distrust(void)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
     if (!FMP_CPUID(0x80000007u, &a, &b, &c, &d) || !(d & (1u << 8)))
-        return false;
+        return "the processor's time-stamp counter changes its rate";
 #if defined(__linux__)
     char source[32] = "";
     FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
     if (!file)
-        return false;
+        return "the kernel does not say whether it trusts the time-stamp counter";
     bool is_tsc = fgets(source, sizeof source, file) && strcmp(source, "tsc\n") == 0;
     fclose(file);
-    return is_tsc;
+    return is_tsc ? NULL : "the kernel does not keep time with the time-stamp counter";
 #elif defined(__APPLE__)
-    return true; /* XNU's own time base on every Intel Mac is the counter */
+    return NULL; /* XNU's own time base on every Intel Mac is the counter */
 #else
-    return false;
+    return "this system does not say whether the time-stamp counter can be trusted";
 #endif
 }
 
 static void start_counter(void)
 {
-    if (!tsc_is_trustworthy())
+    state.reason = tsc_distrust();
+    if (state.reason)
         return;
+    state.reason = "the time-stamp counter could not be calibrated";
     clock_pair begin = read_pair();
     struct timespec rest = {0, CALIBRATION_NS};
     nanosleep(&rest, NULL); /* cut short by a signal it is still long enough, or refused below */
@@ -109,6 +118,8 @@ static void start_counter(void)
     state.calibrated = true;
     state.real_kind = FMP_CLOCK_COUNTER;
     state.name = "tsc";
+    state.reason = "";
+    state.resolution_ns = state.ns_per_tick;
 }
 #elif defined(__aarch64__) && FMP_CLOCK_HAS_COUNTER
 /* The generic timer is architectural: system-wide, constant, its rate in CNTFRQ_EL0 (Arm ARM D11). */
@@ -116,12 +127,16 @@ static void start_counter(void)
 {
     uint64_t frequency;
     __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
-    if (frequency < 1000000u) /* firmware that left it unset */
+    if (frequency < 1000000u) { /* firmware that left it unset */
+        state.reason = "the firmware does not tell the generic timer's frequency";
         return;
+    }
     state.anchor = read_pair();
     state.ns_per_tick = 1e9 / (double)frequency;
     state.real_kind = FMP_CLOCK_COUNTER;
-    state.name = "arm_generic_timer";
+    state.name = "cntvct";
+    state.reason = "";
+    state.resolution_ns = state.ns_per_tick;
 }
 #else
 static void start_counter(void)
@@ -132,23 +147,25 @@ static void start_counter(void)
 void fmp_clock_init(void)
 {
     start_counter();
-    if (atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) != FMP_CLOCK_TEST)
+    if (atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) != FMP_CLOCK_TEST) {
+        fmp_clock_rate = state.ns_per_tick;
         atomic_store_explicit(&fmp_clock_kind_in_use, state.real_kind, memory_order_relaxed);
+    }
 }
 
-static bool is_test_clock(void)
+bool fmp_clock_is_for_tests(void)
 {
     return atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) == FMP_CLOCK_TEST;
 }
 
 double fmp_clock_ns_per_tick(void)
 {
-    return is_test_clock() ? 1.0 : state.ns_per_tick;
+    return fmp_clock_is_for_tests() ? 1.0 : state.ns_per_tick;
 }
 
 double fmp_clock_refined_ns_per_tick(void)
 {
-    if (is_test_clock())
+    if (fmp_clock_is_for_tests())
         return 1.0;
 #if FMP_CLOCK_HAS_COUNTER
     if (state.calibrated) {
@@ -169,21 +186,61 @@ uint64_t fmp_now(void)
 {
     fmp_registry_init();
     uint64_t ticks = fmp_clock_ticks();
-    if (is_test_clock() || state.real_kind == FMP_CLOCK_SYSTEM)
+    if (fmp_clock_is_for_tests() || state.real_kind == FMP_CLOCK_SYSTEM)
         return ticks;
     return state.anchor.ns + (uint64_t)((double)(ticks - state.anchor.ticks) * state.ns_per_tick);
 }
 
-const char *fmp_clock_name(void)
+/* Lower quartile of batches: an interruption only ever makes one longer. */
+static double measure_reading(void)
+{
+    enum { BATCHES = 65, BATCH = 200 };
+    double best[BATCHES];
+    for (int i = 0; i < BATCHES; i++) {
+        uint64_t start = fmp_clock_monotonic_ns(), sum = 0;
+        for (int k = 0; k < BATCH; k++)
+            sum += fmp_clock_ticks();
+        uint64_t end = fmp_clock_monotonic_ns();
+        /* The sum is used, so that no reading is left out. */
+        best[i] = sum == 0 ? 0 : (double)(end - start) / BATCH;
+    }
+    for (int i = 1; i < BATCHES; i++) {
+        double value = best[i];
+        int k = i;
+        for (; k > 0 && best[k - 1] > value; k--)
+            best[k] = best[k - 1];
+        best[k] = value;
+    }
+    return best[BATCHES / 4];
+}
+
+void fmp_clock_describe(fmp_clock_info *out)
 {
     fmp_registry_init();
-    return is_test_clock() ? "test" : state.name;
+    if (fmp_clock_is_for_tests()) {
+        *out = (fmp_clock_info){"test", "a test put its own clock in", 1.0, 0.0};
+        return;
+    }
+    static _Atomic(double) cached; /* 0: not measured yet */
+    double cost = atomic_load_explicit(&cached, memory_order_relaxed);
+    if (!(cost > 0)) {
+        cost = measure_reading();
+        double none = 0;
+        if (!atomic_compare_exchange_strong_explicit(&cached, &none, cost, memory_order_relaxed,
+                                                     memory_order_relaxed))
+            cost = none; /* another thread was faster: one answer for all */
+    }
+    *out = (fmp_clock_info){.name = state.name,
+                            .reason = state.reason,
+                            .resolution_ns = state.resolution_ns,
+                            .read_ns = cost};
 }
 
 void fmp_clock_set_for_tests(uint64_t (*ticks)(void))
 {
     fmp_registry_init();
     state.test_ticks = ticks;
+    fmp_clock_rate = ticks ? 1.0 : state.ns_per_tick;
     atomic_store_explicit(&fmp_clock_kind_in_use, ticks ? FMP_CLOCK_TEST : state.real_kind,
                           memory_order_relaxed);
 }

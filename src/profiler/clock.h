@@ -16,6 +16,7 @@
 #define FMP_CLOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "compiler.h"
@@ -47,6 +48,7 @@ typedef enum fmp_clock_kind {
 
 /* Shared by all threads, written before the first scope only (and by tests). */
 extern _Atomic(int) fmp_clock_kind_in_use;
+extern double fmp_clock_rate; /* nanoseconds of a tick, as fmp_clock_ns_per_tick */
 
 /* Picks and calibrates the clock. Called once, by the registry. Blocks about 2 ms. */
 void fmp_clock_init(void);
@@ -72,6 +74,9 @@ double fmp_clock_ns_per_tick(void);
 
 /* The same measured from the start until now: the longer the run, the more exact. */
 double fmp_clock_refined_ns_per_tick(void);
+
+/* Is a test's clock in use? */
+bool fmp_clock_is_for_tests(void);
 
 /*
  * FOR TESTS ONLY. Replaces the clock by `ticks` (one tick a nanosecond), or

@@ -5,17 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "measure.h"
 #include "registry.h"
+#include "trace_record.h"
 
 _Thread_local fmp_recorder *fmp_this_recorder FMP_TLS_INITIAL_EXEC;
 
 static pthread_key_t end_key;
 static bool end_key_made;
-
-static uint32_t generation_now(void)
-{
-    return atomic_load_explicit(&fmp_the_registry.generation, memory_order_relaxed);
-}
 
 /* Is the caller the thread that runs main()? */
 static bool is_main_thread(void)
@@ -29,49 +26,82 @@ static bool is_main_thread(void)
 #endif
 }
 
-/* Calls visit(block, site_index, context) for every block of a recorder. */
-static void each_block(fmp_recorder *recorder,
-                       void (*visit)(fmp_block *block, uint32_t index, void *context),
-                       void *context)
+/* What is done with every slot of a recorder: a block or a cell. */
+typedef struct visitor {
+    void (*block)(fmp_block *block, uint32_t index, void *context);
+    void (*cell)(fmp_metric_cell *cell, uint32_t index, void *context);
+} visitor;
+
+/* Registry locked: the list of sites says what a slot holds. */
+static void each_slot(fmp_recorder *recorder, visitor visit, void *context)
 {
-    for (uint32_t p = 0; p < FMP_PAGES; p++) {
-        fmp_block_page *page = atomic_load_explicit(&recorder->page[p], memory_order_relaxed);
-        if (!page)
-            continue;
-        for (uint32_t i = 0; i < FMP_PAGE_SIZE; i++) {
-            fmp_block *block = atomic_load_explicit(&page->block[i], memory_order_relaxed);
-            if (block)
-                visit(block, p * FMP_PAGE_SIZE + i, context);
+    const struct fmp_site *site = fmp_the_registry.first_site;
+    while (site) {
+        uint32_t page = site->index >> FMP_PAGE_BITS;
+        bool has_page = atomic_load_explicit(&recorder->page[page], memory_order_relaxed) != NULL;
+        for (; site && site->index >> FMP_PAGE_BITS == page; site = site->next) {
+            void *slot = has_page ? fmp_recorder_slot(recorder, site->index) : NULL;
+            if (slot && site->kind == FMP_SITE_SCOPES)
+                visit.block(slot, site->index, context);
+            else if (slot)
+                visit.cell(slot, site->index, context);
         }
     }
 }
 
-/* A void generation makes the next owner clear the block at its first use. */
+/* An owner may have vanished in a fork inside an update. */
+static void even_sequence(_Atomic(uint64_t) *sequence)
+{
+    uint64_t value = atomic_load_explicit(sequence, memory_order_relaxed);
+    atomic_store_explicit(sequence, value + (value & 1), memory_order_release);
+}
+
+/* A void generation makes the next owner clear the slot at its first use. */
 static void void_block(fmp_block *block, uint32_t index, void *context)
 {
     (void)index;
     (void)context;
     block->depth = 0;
     block->threads = 1;
+    block->last_kept = 0;
     atomic_store_explicit(&block->generation, 0, memory_order_relaxed);
-    /* Its thread may have vanished in a fork inside an update. */
-    uint64_t sequence = atomic_load_explicit(&block->sequence, memory_order_relaxed);
-    atomic_store_explicit(&block->sequence, sequence + (sequence & 1), memory_order_release);
+    even_sequence(&block->sequence);
+}
+
+static void void_cell(fmp_metric_cell *cell, uint32_t index, void *context)
+{
+    (void)index;
+    (void)context;
+    atomic_store_explicit(&cell->generation, 0, memory_order_relaxed);
+    even_sequence(&cell->sequence);
 }
 
 static void make_free(fmp_recorder *recorder)
 {
-    each_block(recorder, void_block, NULL);
+    each_slot(recorder, (visitor){void_block, void_cell}, NULL);
     recorder->child = 0;
+    recorder->children = 0;
+    recorder->context = NULL;
+    recorder->ring = NULL;
+    recorder->trace_generation = 0;
+    recorder->cpu_ns = 0;
     recorder->state = FMP_RECORDER_FREE;
     recorder->name[0] = '\0';
 }
 
-static void note_figures(fmp_block *block, uint32_t index, void *context)
+static void note_block(fmp_block *block, uint32_t index, void *context)
 {
     (void)index;
     fmp_figures figures;
-    if (fmp_block_read(block, generation_now(), &figures))
+    if (fmp_block_read(block, fmp_generation_now(), &figures))
+        *(bool *)context = true;
+}
+
+static void note_cell(fmp_metric_cell *cell, uint32_t index, void *context)
+{
+    (void)index;
+    fmp_metric_figures figures;
+    if (fmp_metric_read(cell, fmp_generation_now(), &figures))
         *(bool *)context = true;
 }
 
@@ -79,18 +109,36 @@ static void merge_block(fmp_block *block, uint32_t index, void *context)
 {
     bool *whole = context;
     fmp_figures figures;
-    if (!fmp_block_read(block, generation_now(), &figures))
+    if (!fmp_block_read(block, fmp_generation_now(), &figures))
         return;
     fmp_recorder *merged = fmp_the_registry.merged;
-    fmp_block *into = fmp_recorder_block(merged, index);
+    fmp_block *into = fmp_recorder_slot(merged, index);
     if (!into)
         into = fmp_recorder_make_block(merged, index);
     if (!into) {
         *whole = false;
         return;
     }
-    fmp_block_merge(into, block, generation_now());
+    fmp_block_merge(into, block, fmp_generation_now());
     void_block(block, index, NULL); /* counts once even when the recorder has to stay */
+}
+
+static void merge_cell(fmp_metric_cell *cell, uint32_t index, void *context)
+{
+    bool *whole = context;
+    fmp_metric_figures figures;
+    if (!fmp_metric_read(cell, fmp_generation_now(), &figures))
+        return;
+    fmp_recorder *merged = fmp_the_registry.merged;
+    fmp_metric_cell *into = fmp_recorder_slot(merged, index);
+    if (!into)
+        into = fmp_recorder_make_cell(merged, index);
+    if (!into) {
+        *whole = false;
+        return;
+    }
+    fmp_metric_merge(into, cell, fmp_generation_now());
+    void_cell(cell, index, NULL);
 }
 
 static fmp_recorder *new_recorder(void)
@@ -115,7 +163,9 @@ static bool merge_into_shared(fmp_recorder *recorder)
         snprintf(registry->merged->name, FMP_THREAD_NAME_SIZE, "(ended threads)");
     }
     bool whole = true;
-    each_block(recorder, merge_block, &whole);
+    each_slot(recorder, (visitor){merge_block, merge_cell}, &whole);
+    if (whole)
+        registry->merged->cpu_ns += recorder->cpu_ns;
     return whole;
 }
 
@@ -124,9 +174,14 @@ static void on_thread_end(void *opaque)
     fmp_recorder *recorder = opaque;
     fmp_registry *registry = &fmp_the_registry;
     fmp_this_recorder = NULL;
+    fmp_trace_detach();
     pthread_mutex_lock(&registry->mutex);
     bool has_figures = false;
-    each_block(recorder, note_figures, &has_figures);
+    each_slot(recorder, (visitor){note_block, note_cell}, &has_figures);
+    uint64_t cpu_ns = fmp_thread_cpu_ns();
+    recorder->cpu_ns = cpu_ns > recorder->cpu_begin_ns ? cpu_ns - recorder->cpu_begin_ns : 0;
+    recorder->ring = NULL;
+    recorder->trace_generation = 0;
     if (!has_figures) {
         make_free(recorder);
     } else if (registry->ended_count < FMP_ENDED_MAX || !merge_into_shared(recorder)) {
@@ -163,6 +218,8 @@ fmp_recorder *fmp_recorder_get(void)
         recorder = new_recorder();
     if (recorder) {
         recorder->state = FMP_RECORDER_LIVE;
+        recorder->thread = pthread_self();
+        recorder->cpu_begin_ns = fmp_thread_cpu_ns();
         registry->thread_count++;
         if (is_main_thread())
             snprintf(recorder->name, FMP_THREAD_NAME_SIZE, "main");
@@ -176,24 +233,59 @@ fmp_recorder *fmp_recorder_get(void)
     return recorder;
 }
 
-fmp_block *fmp_recorder_make_block(fmp_recorder *recorder, uint32_t site_index)
+/* Zeroed memory of the recorder that a slot will hold; NULL when memory is out. */
+static void *make_slot(fmp_recorder *recorder, uint32_t site_index, size_t size)
 {
-    _Atomic(fmp_block_page *) *slot = &recorder->page[site_index >> FMP_PAGE_BITS];
-    fmp_block_page *page = atomic_load_explicit(slot, memory_order_relaxed);
-    if (!page) {
-        page = fmp_arena_get(&recorder->arena, sizeof *page);
+    _Atomic(fmp_slot_page *) *slot = &recorder->page[site_index >> FMP_PAGE_BITS];
+    if (!atomic_load_explicit(slot, memory_order_relaxed)) {
+        fmp_slot_page *page = fmp_arena_get(&recorder->arena, sizeof *page);
         if (!page)
             return NULL;
         atomic_store_explicit(slot, page, memory_order_release);
     }
-    fmp_block *block = fmp_arena_get(&recorder->arena, sizeof *block);
-    if (!block)
-        return NULL;
-    block->owner = recorder;
-    block->threads = 1;
-    atomic_store_explicit(&page->block[site_index & (FMP_PAGE_SIZE - 1)], block,
+    return fmp_arena_get(&recorder->arena, size);
+}
+
+static void publish(fmp_recorder *recorder, uint32_t site_index, void *made)
+{
+    fmp_slot_page *page = atomic_load_explicit(&recorder->page[site_index >> FMP_PAGE_BITS],
+                                               memory_order_relaxed);
+    atomic_store_explicit(&page->slot[site_index & (FMP_PAGE_SIZE - 1)], made,
                           memory_order_release);
+}
+
+fmp_block *fmp_recorder_make_block(fmp_recorder *recorder, uint32_t site_index)
+{
+    fmp_block *block = make_slot(recorder, site_index, sizeof *block);
+    if (block) {
+        block->owner = recorder;
+        block->threads = 1;
+        publish(recorder, site_index, block);
+    }
     return block;
+}
+
+fmp_metric_cell *fmp_recorder_make_cell(fmp_recorder *recorder, uint32_t site_index)
+{
+    fmp_metric_cell *cell = make_slot(recorder, site_index, sizeof *cell);
+    if (cell)
+        publish(recorder, site_index, cell);
+    return cell;
+}
+
+uint64_t fmp_recorder_cpu_ns(const fmp_recorder *recorder)
+{
+    if (recorder->state != FMP_RECORDER_LIVE)
+        return recorder->cpu_ns;
+    uint64_t now = fmp_thread_cpu_ns_of(recorder->thread);
+    return now > recorder->cpu_begin_ns ? now - recorder->cpu_begin_ns : 0;
+}
+
+void fmp_recorder_restart_cpu(void)
+{
+    for (fmp_recorder *r = fmp_the_registry.recorders; r; r = r->next)
+        if (r->state == FMP_RECORDER_LIVE)
+            r->cpu_begin_ns = fmp_thread_cpu_ns_of(r->thread);
 }
 
 void fmp_recorder_forget_others(void)
@@ -203,8 +295,13 @@ void fmp_recorder_forget_others(void)
             make_free(r);
     fmp_the_registry.merged = NULL;
     fmp_the_registry.ended_count = 0;
-    if (fmp_this_recorder)
-        snprintf(fmp_this_recorder->name, FMP_THREAD_NAME_SIZE, "main");
+    fmp_recorder *own = fmp_this_recorder;
+    if (own) {
+        own->ring = NULL;
+        own->trace_generation = 0;
+        own->cpu_begin_ns = 0; /* the child's clock starts anew */
+        snprintf(own->name, FMP_THREAD_NAME_SIZE, "main");
+    }
 }
 
 void fmp_recorder_free_ended(void)
@@ -224,4 +321,5 @@ void fmp_thread_name(const char *name)
     pthread_mutex_lock(&fmp_the_registry.mutex);
     snprintf(recorder->name, FMP_THREAD_NAME_SIZE, "%s", name ? name : "");
     pthread_mutex_unlock(&fmp_the_registry.mutex);
+    fmp_trace_thread_named(recorder->ring, recorder->name);
 }

@@ -1,22 +1,26 @@
 #include "registry.h"
 
-#include <string.h>
-
 #include "clock.h"
+#include "measure.h"
 #include "recorder.h"
 #include "site.h"
+#include "trace_record.h"
 
 fmp_registry fmp_the_registry = {.mutex = PTHREAD_MUTEX_INITIALIZER, .generation = 1};
+
+_Atomic(bool) fmp_switched_off;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void)
 {
     pthread_mutex_lock(&fmp_the_registry.mutex);
+    fmp_trace_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
+    fmp_trace_after_fork_in_parent();
     pthread_mutex_unlock(&fmp_the_registry.mutex);
 }
 
@@ -28,6 +32,8 @@ static void after_fork_in_parent(void)
  */
 static void after_fork_in_child(void)
 {
+    fmp_trace_after_fork_in_child();
+    fmp_measure_forget();
     fmp_recorder_forget_others();
     atomic_fetch_add_explicit(&fmp_the_registry.generation, 1, memory_order_relaxed);
     atomic_store_explicit(&fmp_the_registry.lost, 0, memory_order_relaxed);
@@ -49,12 +55,7 @@ void fmp_registry_init(void)
 
 void fmp_enable(bool on)
 {
-    atomic_store_explicit(&fmp_the_registry.disabled, !on, memory_order_relaxed);
-}
-
-bool fmp_enabled(void)
-{
-    return !atomic_load_explicit(&fmp_the_registry.disabled, memory_order_relaxed);
+    atomic_store_explicit(&fmp_switched_off, !on, memory_order_relaxed);
 }
 
 /* Owners clear their blocks themselves when they see the new generation. */
@@ -65,5 +66,6 @@ void fmp_reset(void)
     atomic_fetch_add_explicit(&fmp_the_registry.generation, 1, memory_order_relaxed);
     atomic_store_explicit(&fmp_the_registry.lost, 0, memory_order_relaxed);
     fmp_recorder_free_ended();
+    fmp_recorder_restart_cpu();
     pthread_mutex_unlock(&fmp_the_registry.mutex);
 }

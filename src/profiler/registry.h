@@ -1,15 +1,20 @@
 /*
- * The profiler registry: the one process-wide object. It holds the sites and
- * the recorders (one a thread) and hands recorders on when threads end.
+ * The profiler registry: the one process-wide object. It holds the sites,
+ * metrics, contexts and the recorders (one a thread), and hands recorders on
+ * when threads end.
  *
  * Locking: the mutex guards the lists, names and states; a recorder's blocks
- * are written by its thread alone, without the mutex (block.h).
+ * are written by its thread alone, without the mutex (block.h). The trace's
+ * own mutex may be taken under it, never the other way round.
  *
  * A thread's recorder is made at its first scope. When the thread ends its
  * figures stay: up to FMP_ENDED_MAX ended threads keep a recorder (and a row
  * in the thread table) of their own, later ones are added to one shared
  * recorder and theirs is handed to the next thread, so that memory is bounded
  * however many threads come and go.
+ *
+ * Signals: a handler that interrupts a scope anywhere and takes none itself
+ * does no harm. One that takes a scope may find a block half updated.
  */
 #ifndef FMP_REGISTRY_H
 #define FMP_REGISTRY_H
@@ -22,28 +27,52 @@
 #include "arena.h"
 #include "block.h"
 #include "fmprof/fmprof.h"
+#include "metric.h"
 
 enum {
-    FMP_PAGE_BITS = 8,
-    FMP_PAGE_SIZE = 1 << FMP_PAGE_BITS, /* blocks a page */
-    FMP_PAGES = 256,
-    FMP_SITES_MAX = FMP_PAGE_SIZE * FMP_PAGES, /* later sites share the overflow site */
-    FMP_SITE_HASH_SIZE = 4096,
+    FMP_PAGE_BITS = 9,
+    FMP_PAGE_SIZE = 1 << FMP_PAGE_BITS, /* slots a page */
+    FMP_PAGES = 512,
+    FMP_SITES_MAX = FMP_PAGE_SIZE * FMP_PAGES, /* sites and metrics; later ones share an overflow site */
+    FMP_SITE_HASH_SIZE = 16384,
     FMP_ENDED_MAX = 64,
-    FMP_THREAD_NAME_SIZE = 32
+    FMP_THREAD_NAME_SIZE = 32,
+    FMP_DERIVED_PAGE_SIZE = 16
 };
+
+typedef enum fmp_site_kind { FMP_SITE_SCOPES = 0, FMP_SITE_COUNTER, FMP_SITE_GAUGE } fmp_site_kind;
+
+/* The sites that a site stands for in contexts of index 0..15, then of 16..31, and so on. */
+typedef struct fmp_derived_page {
+    _Atomic(struct fmp_site *) site[FMP_DERIVED_PAGE_SIZE];
+    _Atomic(struct fmp_derived_page *) next;
+} fmp_derived_page;
 
 struct fmp_site {
+    uint32_t index;             /* which slot of a recorder; the name's number in traces */
+    _Atomic(uint32_t) measures; /* fmp_measure bits */
+    fmp_site_kind kind;
+    bool hidden; /* the profiler's own: never in a snapshot */
+    const char *category, *operation, *unit;
+    _Atomic(fmp_derived_page *) derived;
     struct fmp_site *next_in_hash;
     struct fmp_site *next; /* in order of registration */
-    const char *category, *operation;
-    uint32_t index;
-    bool hidden; /* the profiler's own: never in a snapshot */
 };
 
-typedef struct fmp_block_page {
-    _Atomic(fmp_block *) block[FMP_PAGE_SIZE];
-} fmp_block_page;
+struct fmp_metric {
+    struct fmp_site site;
+};
+
+struct fmp_context {
+    uint32_t index;
+    const char *prefix;
+    struct fmp_context *next;
+};
+
+/* An fmp_block for a site of scopes, an fmp_metric_cell for a metric. */
+typedef struct fmp_slot_page {
+    _Atomic(void *) slot[FMP_PAGE_SIZE];
+} fmp_slot_page;
 
 typedef enum fmp_recorder_state {
     FMP_RECORDER_LIVE = 0, /* a running thread writes it */
@@ -51,30 +80,38 @@ typedef enum fmp_recorder_state {
     FMP_RECORDER_FREE      /* holds nothing, waits for a thread */
 } fmp_recorder_state;
 
+struct fmp_trace_ring;
+
 typedef struct fmp_recorder {
-    uint64_t child; /* ticks of the scopes that ended inside the innermost open one */
-    _Atomic(fmp_block_page *) page[FMP_PAGES];
-    fmp_arena arena;           /* of the pages and blocks */
-    struct fmp_recorder *next; /* all recorders */
+    uint64_t child;    /* ticks of the scopes that ended inside the innermost open one */
+    uint64_t children; /* how many those are */
+    const fmp_context *context;
+    struct fmp_trace_ring *ring; /* in the trace of trace_generation; NULL: none */
+    uint32_t trace_generation;
     fmp_recorder_state state;
+    struct fmp_recorder *next; /* all recorders */
+    fmp_arena arena;           /* of the pages, blocks and cells */
+    pthread_t thread;          /* while LIVE */
+    uint64_t cpu_begin_ns, cpu_ns; /* CPU time when its figures began; of them, once ENDED */
     char name[FMP_THREAD_NAME_SIZE];
+    _Atomic(fmp_slot_page *) page[FMP_PAGES];
 } fmp_recorder;
 
 typedef struct fmp_registry {
     /* Read by every scope, hardly ever written: apart from the mutex. */
-    _Atomic(bool) disabled;
     _Atomic(uint32_t) generation; /* counts resets */
 
     _Alignas(64) pthread_mutex_t mutex;
     struct fmp_site *hash[FMP_SITE_HASH_SIZE];
     struct fmp_site *first_site, *last_site;
     uint32_t site_count;
+    struct fmp_context *contexts;
+    uint32_t context_count;
     fmp_recorder *recorders;
     fmp_recorder *merged; /* of ended threads beyond FMP_ENDED_MAX; NULL until needed */
     uint32_t ended_count;
     uint32_t thread_count; /* threads that ever recorded, for names */
     _Atomic(uint64_t) lost;
-    _Atomic(double) scope_cost_ns; /* 0: not measured yet */
 } fmp_registry;
 
 extern fmp_registry fmp_the_registry;
@@ -84,23 +121,29 @@ extern _Thread_local fmp_recorder *fmp_this_recorder FMP_TLS_INITIAL_EXEC;
 /* Starts the clock and the registry; cheap when that is done. Thread-safety: Safe. */
 void fmp_registry_init(void);
 
+static inline uint32_t fmp_generation_now(void)
+{
+    return atomic_load_explicit(&fmp_the_registry.generation, memory_order_relaxed);
+}
+
 /* The site of the empty scopes that measure the profiler itself. */
 const fmp_site *fmp_registry_cost_site(void);
 
 /* Makes (or takes over) the calling thread's recorder. NULL when memory is out. */
 fmp_recorder *fmp_recorder_get(void);
 
-/* Makes the recorder's block for a site. NULL when memory is out. Owner only. */
+/* Makes the recorder's block or cell for a site. NULL when memory is out. Owner only. */
 fmp_block *fmp_recorder_make_block(fmp_recorder *recorder, uint32_t site_index);
+fmp_metric_cell *fmp_recorder_make_cell(fmp_recorder *recorder, uint32_t site_index);
 
-/* NULL when the recorder never ran that site. Any thread. */
-static inline fmp_block *fmp_recorder_block(const fmp_recorder *recorder, uint32_t site_index)
+/* The slot of a site; NULL when the recorder never used it. Any thread. */
+static inline void *fmp_recorder_slot(const fmp_recorder *recorder, uint32_t site_index)
 {
-    const fmp_block_page *page = atomic_load_explicit(
+    const fmp_slot_page *page = atomic_load_explicit(
         &recorder->page[site_index >> FMP_PAGE_BITS], memory_order_acquire);
     if (FMP_UNLIKELY(!page))
         return NULL;
-    return atomic_load_explicit(&page->block[site_index & (FMP_PAGE_SIZE - 1)],
+    return atomic_load_explicit(&page->slot[site_index & (FMP_PAGE_SIZE - 1)],
                                 memory_order_acquire);
 }
 

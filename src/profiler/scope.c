@@ -1,17 +1,18 @@
 /* The hot path: what every scope costs. */
-#include <stdlib.h>
-
 #include "clock.h"
+#include "events.h"
 #include "fmprof/fmprof.h"
+#include "measure.h"
 #include "registry.h"
+#include "site.h"
 
-/* The first scope of a thread, or of a site on a thread. */
-static FMP_NOINLINE fmp_block *block_slow(const fmp_site *site)
+/* The calling thread's block for a site as it is; NULL (counted as lost) when memory is out. */
+static fmp_block *block_slow(const fmp_site *site)
 {
     fmp_recorder *recorder = fmp_recorder_get();
     fmp_block *block = NULL;
     if (recorder) {
-        block = fmp_recorder_block(recorder, site->index);
+        block = fmp_recorder_slot(recorder, site->index);
         if (!block)
             block = fmp_recorder_make_block(recorder, site->index);
     }
@@ -20,25 +21,54 @@ static FMP_NOINLINE fmp_block *block_slow(const fmp_site *site)
     return block;
 }
 
-static inline fmp_block *block_of(const fmp_site *site)
+/* Makes `*site` what it stands for on this thread, and gives the block of that. */
+static FMP_NOINLINE fmp_block *block_in_context(const fmp_site **site)
 {
     const fmp_recorder *recorder = fmp_this_recorder;
-    if (!FMP_UNLIKELY(!recorder)) {
-        fmp_block *block = fmp_recorder_block(recorder, site->index);
+    if (recorder && recorder->context) {
+        *site = fmp_site_in_context(*site, recorder->context);
+        fmp_block *block = fmp_recorder_slot(recorder, (*site)->index);
         if (!FMP_UNLIKELY(!block))
             return block;
     }
-    return block_slow(site);
+    return block_slow(*site);
 }
 
-static inline bool is_off(void)
+static inline fmp_block *block_of(const fmp_site **site)
 {
-    return atomic_load_explicit(&fmp_the_registry.disabled, memory_order_relaxed);
+    const fmp_recorder *recorder = fmp_this_recorder;
+    if (!FMP_UNLIKELY(!recorder || recorder->context)) {
+        fmp_block *block = fmp_recorder_slot(recorder, (*site)->index);
+        if (!FMP_UNLIKELY(!block))
+            return block;
+    }
+    return block_in_context(site);
 }
 
-static inline uint32_t generation_now(void)
+/* CPU time last, since the memory is not what it should show. */
+static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures)
 {
-    return atomic_load_explicit(&fmp_the_registry.generation, memory_order_relaxed);
+    scope->measures = measures;
+    if (measures & FMP_MEASURE_MEMORY) {
+        scope->rss_start = fmp_resident_bytes();
+        scope->live_start = fmp_live_bytes();
+    }
+    if (measures & FMP_MEASURE_CPU)
+        scope->cpu_start = fmp_thread_cpu_ns();
+}
+
+static FMP_NOINLINE void end_measures(const fmp_scope *scope, fmp_block *block)
+{
+    fmp_measurement m = {.which = scope->measures};
+    if (m.which & FMP_MEASURE_CPU) {
+        uint64_t now = fmp_thread_cpu_ns();
+        m.cpu_ns = now > scope->cpu_start ? now - scope->cpu_start : 0;
+    }
+    if (m.which & FMP_MEASURE_MEMORY) {
+        m.rss = fmp_resident_bytes() - scope->rss_start;
+        m.live = fmp_live_bytes() - scope->live_start;
+    }
+    fmp_block_add_measurement(block, fmp_generation_now(), &m);
 }
 
 /*
@@ -46,128 +76,123 @@ static inline uint32_t generation_now(void)
  * scope: an outer scope is never written through a pointer, so one that was
  * left by longjmp cannot corrupt a stack.
  */
-static inline void begin(fmp_scope *scope, const fmp_site *site)
+void fmp_scope_begin_on(fmp_scope *scope, const fmp_site *site)
 {
-    fmp_block *block = block_of(site);
+    fmp_block *block = block_of(&site);
     if (FMP_UNLIKELY(!block)) {
         scope->site = NULL;
         return;
     }
     fmp_recorder *recorder = block->owner;
-    block->depth++;
+    uint32_t depth = block->depth++;
     scope->site = site;
     scope->block = block;
     scope->child = recorder->child;
+    scope->children = recorder->children;
     recorder->child = 0;
+    recorder->children = 0;
+    scope->measures = 0;
+    uint32_t measures = atomic_load_explicit(&site->measures, memory_order_relaxed);
+    if (FMP_UNLIKELY(measures) && depth == 0) /* an inner call's are those of the outermost one, too */
+        begin_measures(scope, measures);
     scope->start = fmp_clock_ticks();
 }
 
-static inline void end(fmp_scope *scope)
+/* A scope that began while the profiler was on is recorded even when it ends while it is off. */
+void fmp_scope_end_on(fmp_scope *scope)
 {
     uint64_t now = fmp_clock_ticks();
     fmp_block *block = scope->block;
     fmp_recorder *recorder = fmp_this_recorder;
+    const fmp_site *site = scope->site;
     scope->site = NULL;
     if (FMP_UNLIKELY(block->owner != recorder)) {
         /* Ended on another thread, or after the thread's end: only its owner may write a block. */
         atomic_fetch_add_explicit(&fmp_the_registry.lost, 1, memory_order_relaxed);
         return;
     }
+    if (FMP_UNLIKELY(scope->measures))
+        end_measures(scope, block);
+    /* A clock that went backwards measured nothing. */
     uint64_t duration = now > scope->start ? now - scope->start : 0;
     uint64_t self = duration > recorder->child ? duration - recorder->child : 0;
+    uint64_t children = recorder->children;
     recorder->child = scope->child + duration;
+    recorder->children = scope->children + 1;
     bool outermost = true;
     if (!FMP_UNLIKELY(block->depth == 0))
         outermost = --block->depth == 0;
-    fmp_block_add(block, generation_now(), scope->start, duration, outermost ? duration : 0, self);
+    fmp_block_add(block, fmp_generation_now(), fmp_clock_rate,
+                  (fmp_call){.start = scope->start,
+                             .duration = duration,
+                             .total = outermost ? duration : 0,
+                             .self = self,
+                             .children = children});
+    if (FMP_UNLIKELY(fmp_events_on()))
+        fmp_event_put(scope->start, duration, site, FMP_EVENT_SCOPE);
 }
 
-void fmp_scope_begin(fmp_scope *scope, const fmp_site *site)
+FMP_NOINLINE void fmp_event_put(uint64_t start_ticks, uint64_t value, const struct fmp_site *site,
+                                fmp_event_kind kind)
 {
-    if (FMP_UNLIKELY(is_off())) {
-        scope->site = NULL;
+    fmp_recorder *recorder = fmp_this_recorder;
+    uint32_t generation = atomic_load_explicit(&fmp_trace_generation, memory_order_relaxed);
+    if (generation == 0 || !recorder || site->hidden)
         return;
+    if (FMP_UNLIKELY(recorder->trace_generation != generation)) {
+        recorder->ring = fmp_trace_attach(generation, recorder->name);
+        recorder->trace_generation = generation;
     }
-    begin(scope, site);
+    fmp_trace_put(recorder->ring, start_ticks, value, site->index, kind);
 }
 
-/* A scope that began while the profiler was on is recorded even when it ends while it is off. */
-void fmp_scope_end(fmp_scope *scope)
+/* Ticks for nanoseconds, no more than 2^63 - 1. */
+static uint64_t to_ticks(uint64_t nanoseconds)
 {
-    if (scope->site)
-        end(scope);
+    double rate = fmp_clock_rate;
+    if (rate == 1.0)
+        return nanoseconds > INT64_MAX ? INT64_MAX : nanoseconds;
+    double ticks = (double)nanoseconds / rate + 0.5;
+    return ticks >= 0x1p63 ? INT64_MAX : (uint64_t)ticks;
 }
 
 void fmp_record(const fmp_site *site, uint64_t nanoseconds)
 {
-    if (FMP_UNLIKELY(is_off()))
+    if (FMP_UNLIKELY(!fmp_enabled()))
         return;
-    fmp_block *block = block_of(site);
+    fmp_block *block = block_of(&site);
     if (FMP_UNLIKELY(!block))
         return;
-    double rate = fmp_clock_ns_per_tick();
-    /* One tick a nanosecond stays exact; beyond 2^53 the double rounds far below 1 %. */
-    uint64_t ticks = rate == 1.0 ? nanoseconds : (uint64_t)((double)nanoseconds / rate + 0.5);
+    uint64_t ticks = to_ticks(nanoseconds), now = fmp_clock_ticks();
+    uint64_t start = now > ticks ? now - ticks : 0;
+    fmp_block_add(block, fmp_generation_now(), fmp_clock_rate,
+                  (fmp_call){.start = start,
+                             .duration = ticks,
+                             .total = ticks,
+                             .self = ticks,
+                             .recorded = true});
+}
+
+void fmp_mark(const fmp_site *site)
+{
+    if (FMP_UNLIKELY(!fmp_enabled()))
+        return;
+    fmp_block *block = block_of(&site);
+    if (FMP_UNLIKELY(!block))
+        return;
     uint64_t now = fmp_clock_ticks();
-    fmp_block_add(block, generation_now(), now > ticks ? now - ticks : 0, ticks, ticks, ticks);
+    fmp_block_add(block, fmp_generation_now(), fmp_clock_rate,
+                  (fmp_call){.start = now, .recorded = true});
+    if (FMP_UNLIKELY(fmp_events_on()))
+        fmp_event_put(now, 0, site, FMP_EVENT_MARK);
 }
 
-/* Called, not inlined, as the real ones are, and deaf to the switch. */
-static FMP_NOINLINE void begin_always(fmp_scope *scope, const fmp_site *site)
+void fmp_flow(const fmp_site *flow, uint64_t id, fmp_flow_step step)
 {
-    begin(scope, site);
-}
-
-static FMP_NOINLINE void end_always(fmp_scope *scope)
-{
-    if (scope->site)
-        end(scope);
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/*
- * Lower quartile of many short batches: whatever interrupts a batch, a busy
- * machine above all, only ever makes it longer. A reading of the system clock
- * a batch adds under half a nanosecond.
- */
-static double measure_scope_cost(void)
-{
-    enum { BATCHES = 101, BATCH = 100 };
-    double cost[BATCHES];
-    const fmp_site *site = fmp_registry_cost_site();
-    fmp_recorder *recorder = fmp_recorder_get();
-    if (!recorder || !block_of(site))
-        return 0;
-    uint64_t child = recorder->child;
-    for (int i = 0; i < BATCHES; i++) {
-        uint64_t start = fmp_clock_monotonic_ns();
-        for (int k = 0; k < BATCH; k++) {
-            fmp_scope scope;
-            begin_always(&scope, site);
-            end_always(&scope);
-        }
-        cost[i] = (double)(fmp_clock_monotonic_ns() - start) / BATCH;
-    }
-    recorder->child = child; /* the enclosing scope, if any, took this time itself */
-    qsort(cost, BATCHES, sizeof cost[0], compare_doubles);
-    return cost[BATCHES / 4];
-}
-
-double fmp_scope_cost_ns(void)
-{
-    _Atomic(double) *cached = &fmp_the_registry.scope_cost_ns;
-    double cost = atomic_load_explicit(cached, memory_order_relaxed);
-    if (cost > 0)
-        return cost;
-    fmp_registry_init();
-    double measured = measure_scope_cost(), none = 0;
-    if (atomic_compare_exchange_strong_explicit(cached, &none, measured, memory_order_relaxed,
-                                                memory_order_relaxed))
-        return measured;
-    return none; /* another thread was faster: one answer for all */
+    if (!FMP_UNLIKELY(fmp_events_on()) || !fmp_enabled() || !fmp_recorder_get())
+        return;
+    fmp_event_kind kind = step == FMP_FLOW_BEGIN  ? FMP_EVENT_FLOW_BEGIN
+                          : step == FMP_FLOW_STEP ? FMP_EVENT_FLOW_STEP
+                                                  : FMP_EVENT_FLOW_END;
+    fmp_event_put(fmp_clock_ticks(), id, flow, kind);
 }

@@ -1,23 +1,25 @@
+/* fmp_snapshot_take: the figures of all threads, while they record. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "fmprof/fmprof.h"
+#include "recorder.h"
 #include "registry.h"
-
-/* An operation while the snapshot is being sorted. */
-typedef struct row {
-    fmp_operation operation;
-    uint64_t category_self_ns;
-} row;
+#include "snapshot.h"
 
 /* What the snapshot is made of, gathered under the registry's lock. */
 typedef struct gathering {
-    row *rows;
-    size_t row_count;
+    fmp_operation *operations;
+    size_t operation_count;
+    fmp_metric_value *metrics;
+    size_t metric_count;
     fmp_thread *threads; /* one a recorder, in the order of the registry's list */
     size_t thread_count;
+    fmp_bucket *buckets; /* of all operations, one after the other */
+    size_t bucket_count, bucket_room;
+    uint64_t *dense; /* a histogram at work; all 0 in between */
     double ns_per_tick;
     uint32_t generation;
 } gathering;
@@ -34,7 +36,7 @@ static double clamp(double value, uint64_t low, uint64_t high)
 }
 
 static void fill_operation(fmp_operation *out, const fmp_site *site, const fmp_figures *figures,
-                           const uint64_t *bucket, uint64_t octaves, double rate)
+                           double rate)
 {
     double variance = figures->m2 / (double)figures->count;
     *out = (fmp_operation){
@@ -43,162 +45,178 @@ static void fill_operation(fmp_operation *out, const fmp_site *site, const fmp_f
         .count = figures->count,
         .total_ns = to_ns(figures->total, rate),
         .self_ns = to_ns(figures->self, rate),
+        .children = figures->children,
+        .recorded = figures->recorded,
         .min_ns = to_ns(figures->min, rate),
         .max_ns = to_ns(figures->max, rate),
         .first_ns = to_ns(figures->first, rate),
         .mean_ns = clamp(figures->mean, figures->min, figures->max) * rate,
         .stddev_ns = sqrt(variance) * rate,
+        .last_count = figures->last_count,
         .threads = (int)figures->threads,
+        .measures = figures->measures,
+        .cpu_ns = figures->cpu_ns,
+        .rss_change = figures->rss,
+        .rss_peak_change = figures->rss_peak,
+        .live_change = figures->live,
+        .live_peak_change = figures->live_peak,
     };
-    double *quantile[] = {&out->p50_ns, &out->p90_ns, &out->p99_ns};
-    static const double level[] = {0.50, 0.90, 0.99};
-    for (int i = 0; i < 3; i++) {
-        double ticks = fmp_histogram_quantile(bucket, octaves, level[i]);
-        *quantile[i] = clamp(ticks, figures->min, figures->max) * rate;
-    }
+    for (unsigned i = 0; i < figures->last_count; i++)
+        out->last_ns[i] = to_ns(figures->last[i], rate);
 }
 
-/* Sums a site over all recorders; false when nothing was recorded there. */
-static bool gather_site(gathering *g, const fmp_site *site, uint64_t *bucket)
+/* Room for `count` more buckets; false when memory is out. */
+static bool reserve_buckets(gathering *g, size_t count)
+{
+    if (g->bucket_room - g->bucket_count >= count)
+        return true;
+    size_t room = g->bucket_room * 2 + count;
+    fmp_bucket *buckets =
+        room > SIZE_MAX / sizeof *buckets ? NULL : realloc(g->buckets, room * sizeof *buckets);
+    if (!buckets)
+        return false;
+    g->buckets = buckets;
+    g->bucket_room = room;
+    return true;
+}
+
+/* Moves the octaves of the dense histogram to the end of the buckets; returns how many entries came. */
+static size_t take_dense(gathering *g, uint64_t octaves)
+{
+    size_t before = g->bucket_count;
+    for (uint32_t octave = 0; octave < FMP_OCTAVES; octave++) {
+        if (!(octaves >> octave & 1))
+            continue;
+        uint64_t *counts = &g->dense[octave * FMP_SUB_COUNT];
+        for (uint32_t i = 0; i < FMP_SUB_COUNT; i++)
+            if (counts[i] > 0)
+                g->buckets[g->bucket_count++] =
+                    (fmp_bucket){octave * FMP_SUB_COUNT + i, counts[i]};
+        memset(counts, 0, FMP_SUB_COUNT * sizeof *counts);
+    }
+    return g->bucket_count - before;
+}
+
+/* Sums a site over all recorders; false when memory is out. */
+static bool gather_site(gathering *g, const fmp_site *site)
 {
     fmp_figures sum = {0};
     uint64_t octaves = 0;
     size_t thread = 0;
     for (const fmp_recorder *r = fmp_the_registry.recorders; r; r = r->next, thread++) {
-        const fmp_block *block = fmp_recorder_block(r, site->index);
+        const fmp_block *block = fmp_recorder_slot(r, site->index);
         fmp_figures figures;
         if (!block || !fmp_block_read(block, g->generation, &figures))
             continue;
         fmp_figures_merge(&sum, &figures);
-        octaves |= fmp_block_add_histogram(block, bucket);
+        octaves |= fmp_block_add_histogram(block, g->dense);
         g->threads[thread].busy_ns += to_ns(figures.self, g->ns_per_tick);
         g->threads[thread].scopes += figures.count;
     }
     if (sum.count == 0)
+        return true;
+    if (!reserve_buckets(g, FMP_HISTOGRAM_BUCKETS))
         return false;
-    row *out = &g->rows[g->row_count++];
-    fill_operation(&out->operation, site, &sum, bucket, octaves, g->ns_per_tick);
-    for (unsigned octave = 0; octave < FMP_OCTAVES; octave++)
-        if (octaves >> octave & 1)
-            memset(&bucket[octave * FMP_SUB_COUNT], 0, FMP_SUB_COUNT * sizeof *bucket);
+    fmp_operation *out = &g->operations[g->operation_count++];
+    fill_operation(out, site, &sum, g->ns_per_tick);
+    out->histogram_count = take_dense(g, octaves);
     return true;
+}
+
+static void gather_metric(gathering *g, const fmp_site *site)
+{
+    fmp_metric_figures sum = {0};
+    for (const fmp_recorder *r = fmp_the_registry.recorders; r; r = r->next) {
+        const fmp_metric_cell *cell = fmp_recorder_slot(r, site->index);
+        fmp_metric_figures figures;
+        if (cell && fmp_metric_read(cell, g->generation, &figures))
+            fmp_metric_figures_merge(&sum, &figures);
+    }
+    if (sum.count == 0)
+        return;
+    bool gauge = site->kind == FMP_SITE_GAUGE;
+    g->metrics[g->metric_count++] = (fmp_metric_value){
+        .category = site->category,
+        .name = site->operation,
+        .unit = site->unit,
+        .gauge = gauge,
+        .count = sum.count,
+        .sum = sum.sum,
+        .last = sum.last,
+        .min = sum.min,
+        .max = sum.max,
+        .mean = gauge ? sum.values / (double)sum.count : 0,
+    };
+}
+
+static bool allocate(gathering *g)
+{
+    size_t sites = fmp_the_registry.site_count, metrics = 0;
+    for (const fmp_recorder *r = fmp_the_registry.recorders; r; r = r->next)
+        g->thread_count++;
+    for (const struct fmp_site *site = fmp_the_registry.first_site; site; site = site->next)
+        metrics += site->kind != FMP_SITE_SCOPES;
+    g->operations = calloc(sites - metrics + 1, sizeof *g->operations);
+    g->metrics = calloc(metrics + 1, sizeof *g->metrics);
+    g->threads = calloc(g->thread_count + 1, sizeof *g->threads);
+    g->dense = calloc(FMP_HISTOGRAM_BUCKETS, sizeof *g->dense);
+    return g->operations && g->metrics && g->threads && g->dense;
 }
 
 /* Under the lock: sites and recorders stand still while this runs, figures do not. */
 static bool gather(gathering *g)
 {
     const fmp_registry *registry = &fmp_the_registry;
-    for (const fmp_recorder *r = registry->recorders; r; r = r->next)
-        g->thread_count++;
-    g->generation = atomic_load_explicit(&registry->generation, memory_order_relaxed);
-    g->rows = calloc(registry->site_count, sizeof *g->rows);
-    g->threads = calloc(g->thread_count + 1, sizeof *g->threads);
-    uint64_t *bucket = calloc(FMP_BUCKETS, sizeof *bucket);
-    bool ok = g->rows && g->threads && bucket;
-    if (ok) {
-        size_t thread = 0;
-        for (const fmp_recorder *r = registry->recorders; r; r = r->next)
-            memcpy(g->threads[thread++].name, r->name, FMP_THREAD_NAME_SIZE);
-        for (const fmp_site *site = registry->first_site; site; site = site->next)
-            if (!site->hidden)
-                gather_site(g, site, bucket);
+    g->generation = fmp_generation_now();
+    if (!allocate(g))
+        return false;
+    size_t thread = 0;
+    for (const fmp_recorder *r = registry->recorders; r; r = r->next, thread++) {
+        memcpy(g->threads[thread].name, r->name, FMP_THREAD_NAME_SIZE);
+        g->threads[thread].cpu_ns = fmp_recorder_cpu_ns(r);
     }
-    free(bucket);
-    return ok;
-}
-
-static int by_category_name(const void *a, const void *b)
-{
-    const row *x = a, *y = b;
-    return strcmp(x->operation.category, y->operation.category);
-}
-
-static int falling(uint64_t x, uint64_t y)
-{
-    return (x < y) - (x > y);
-}
-
-static int by_rank(const void *a, const void *b)
-{
-    const row *x = a, *y = b;
-    int order = falling(x->category_self_ns, y->category_self_ns);
-    if (order == 0)
-        order = strcmp(x->operation.category, y->operation.category);
-    if (order == 0)
-        order = falling(x->operation.total_ns, y->operation.total_ns);
-    if (order == 0)
-        order = strcmp(x->operation.operation, y->operation.operation);
-    return order;
-}
-
-static void sort_rows(row *rows, size_t count)
-{
-    qsort(rows, count, sizeof *rows, by_category_name);
-    for (size_t begin = 0, end; begin < count; begin = end) {
-        uint64_t self = 0;
-        for (end = begin; end < count && by_category_name(&rows[begin], &rows[end]) == 0; end++)
-            self += rows[end].operation.self_ns;
-        for (size_t i = begin; i < end; i++)
-            rows[i].category_self_ns = self;
+    for (const struct fmp_site *site = registry->first_site; site; site = site->next) {
+        if (site->hidden)
+            continue;
+        if (site->kind != FMP_SITE_SCOPES)
+            gather_metric(g, site);
+        else if (!gather_site(g, site))
+            return false;
     }
-    qsort(rows, count, sizeof *rows, by_rank);
-}
-
-static int by_busy(const void *a, const void *b)
-{
-    const fmp_thread *x = a, *y = b;
-    int order = falling(x->busy_ns, y->busy_ns);
-    return order ? order : strcmp(x->name, y->name);
-}
-
-/* Drops the threads that recorded nothing. */
-static size_t sort_threads(fmp_thread *threads, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (threads[i].scopes > 0)
-            threads[kept++] = threads[i];
-    qsort(threads, kept, sizeof *threads, by_busy);
-    return kept;
+    const fmp_bucket *buckets = g->buckets;
+    for (size_t i = 0; i < g->operation_count; i++) {
+        g->operations[i].histogram = buckets;
+        buckets += g->operations[i].histogram_count;
+    }
+    return true;
 }
 
 fmp_snapshot *fmp_snapshot_take(void)
 {
     fmp_registry_init();
-    fmp_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    fmp_clock_info clock;
+    fmp_clock_describe(&clock);
+    fmp_cost cost = fmp_scope_cost();
     gathering g = {.ns_per_tick = fmp_clock_refined_ns_per_tick()};
     pthread_mutex_lock(&fmp_the_registry.mutex);
-    bool ok = snapshot && gather(&g);
+    bool ok = gather(&g);
     pthread_mutex_unlock(&fmp_the_registry.mutex);
-    if (ok) {
-        snapshot->operations = calloc(g.row_count + 1, sizeof *snapshot->operations);
-        ok = snapshot->operations != NULL;
-    }
-    if (!ok) {
-        free(g.rows);
-        free(g.threads);
-        free(snapshot);
+    fmp_snapshot *snapshot =
+        ok ? fmp_snapshot_make(g.operations, g.operation_count, g.threads, g.thread_count,
+                               g.metrics, g.metric_count)
+           : NULL;
+    free(g.operations);
+    free(g.metrics);
+    free(g.threads);
+    free(g.buckets);
+    free(g.dense);
+    if (!snapshot)
         return NULL;
-    }
-    sort_rows(g.rows, g.row_count);
-    for (size_t i = 0; i < g.row_count; i++) {
-        snapshot->operations[i] = g.rows[i].operation;
-        snapshot->self_ns += g.rows[i].operation.self_ns;
-    }
-    snapshot->operation_count = g.row_count;
-    snapshot->threads = g.threads;
-    snapshot->thread_count = sort_threads(g.threads, g.thread_count);
     snapshot->lost = atomic_load_explicit(&fmp_the_registry.lost, memory_order_relaxed);
-    free(g.rows);
+    snapshot->cost = cost;
+    snprintf(snapshot->clock, sizeof snapshot->clock, "%s", clock.name);
+    snprintf(snapshot->clock_reason, sizeof snapshot->clock_reason, "%s", clock.reason);
+    snapshot->clock_resolution_ns = clock.resolution_ns;
+    snapshot->clock_read_ns = clock.read_ns;
     return snapshot;
-}
-
-void fmp_snapshot_free(fmp_snapshot **snapshot)
-{
-    if (!snapshot || !*snapshot)
-        return;
-    free((*snapshot)->operations);
-    free((*snapshot)->threads);
-    free(*snapshot);
-    *snapshot = NULL;
 }
