@@ -67,7 +67,7 @@ typedef struct fmp_trace_name {
 typedef struct fmp_trace_thread {
     const char *name;
     uint64_t id;             /* of the operating system */
-    const fmp_event *events; /* scopes sorted by start, outer before inner: they nest */
+    const fmp_event *events; /* sorted by start, scopes outer before inner: they nest */
     size_t event_count;
     uint64_t dropped;
 } fmp_trace_thread;
@@ -78,8 +78,9 @@ typedef struct fmp_trace {
     const fmp_trace_thread *threads;
     size_t thread_count;
     uint64_t process_id;
+    uint64_t start_unix_ns; /* wall-clock time at which the trace began, since 1970 */
     uint64_t dropped;  /* on all threads, and on threads that had no ring */
-    bool complete;     /* false: the program did not end the trace (it crashed) */
+    bool complete;     /* false: the program did not end the trace (it crashed), or the file is damaged */
     void *memory;      /* private */
 } fmp_trace;
 
