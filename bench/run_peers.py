@@ -220,7 +220,7 @@ def measure(args):
     result = {"rounds": args.rounds, "batch": args.batch, "cores": os.cpu_count(), "machine": platform.machine(),
               "cases": cases, "skipped": skipped + more, "under_uftrace": []}
     if uftrace:
-        record = ["uftrace", "record", "--no-libcall", "--no-event", "--no-pager", "-d", args.work / "uftrace.data"]
+        record = ["uftrace", "record", "--force", "--no-libcall", "--no-event", "--no-pager", "-d", args.work / "uftrace.data"]
         try:
             result["under_uftrace"], more = run(args, program, [fmprof, uftrace], record)
             result["skipped"] += more

@@ -1,7 +1,5 @@
 /* libfmprof, and the clock readings that every profiler needs. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "fmprof/fmprof.h"
@@ -9,22 +7,10 @@
 #include "peer.h"
 #include "profiler/clock.h"
 
-static char trace_path[4096], failure[8192];
-static volatile uint64_t sink;
+enum { TRACE_EVENTS = 1024 };
 
-static const char *start(const char *folder)
-{
-    int length = snprintf(trace_path, sizeof trace_path, "%s/peers.fmptrace", folder);
-    if (length < 0 || length >= (int)sizeof trace_path)
-        return "the folder's name is too long";
-    int error = fmp_trace_start(trace_path, NULL);
-    if (error) {
-        snprintf(failure, sizeof failure, "no trace can be written to %s: %s", trace_path, strerror(error));
-        return failure;
-    }
-    fmp_trace_stop();
-    return NULL;
-}
+static char trace_path[4096], failure[512];
+static volatile uint64_t sink;
 
 static void clock_batch(int count)
 {
@@ -66,14 +52,30 @@ static void switch_on(void)
 /* A ring smaller than a batch, gone round once: the state of a flight recorder that has run for a while. */
 static void start_trace(void)
 {
-    const fmp_trace_options options = {.events_per_thread = 1024, .full = FMP_TRACE_DROP_OLDEST};
+    const fmp_trace_options options = {.events_per_thread = TRACE_EVENTS, .full = FMP_TRACE_DROP_OLDEST};
     fmp_trace_start(trace_path, &options);
-    scope_batch(2048);
+    scope_batch(2 * TRACE_EVENTS);
 }
 
 static void stop_trace(void)
 {
     fmp_trace_stop();
+}
+
+/* Shows that the traced case is traced. */
+static const char *start(const char *folder)
+{
+    int length = snprintf(trace_path, sizeof trace_path, "%s/peers.fmptrace", folder);
+    if (length < 0 || length >= (int)sizeof trace_path)
+        return "the folder's name is too long";
+    start_trace();
+    stop_trace();
+    fmp_trace *trace = fmp_trace_read(trace_path, failure, sizeof failure);
+    if (!trace)
+        return failure;
+    bool full = trace->thread_count == 1 && trace->threads[0].event_count == TRACE_EVENTS;
+    fmp_trace_free(&trace);
+    return full ? NULL : "the trace does not hold the scopes that it should";
 }
 
 const peer the_peer = {

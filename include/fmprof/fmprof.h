@@ -119,7 +119,10 @@ void fmp_flow(const fmp_site *flow, uint64_t id, fmp_flow_step step);
 /* Names the calling thread in reports (copied, cut at 31 bytes). Thread-safety: Safe. */
 void fmp_thread_name(const char *name);
 
-/* Switches recording on or off (on at start); cheap. Thread-safety: Safe. */
+/*
+ * Switches recording on or off; cheap. On at start, unless the environment has
+ * FMP_OFF=1. Thread-safety: Safe.
+ */
 void fmp_enable(bool on);
 static inline bool fmp_enabled(void);
 
@@ -314,6 +317,7 @@ static inline void fmp_scope_end(fmp_scope *scope)
 #define FMP_SCOPE_SITE(site_pointer) ((void)(site_pointer))
 #define FMP_SCOPE(category, operation) ((void)(category), (void)(operation))
 #define FMP_SCOPE_MEASURING(category, operation, measures) ((void)(category), (void)(operation))
+#define FMP_CONTEXT(prefix) ((void)(prefix))
 #else
 
 static inline const fmp_site *fmp_site_cached(_Atomic(const fmp_site *) *cache,
@@ -328,10 +332,26 @@ static inline const fmp_site *fmp_site_cached(_Atomic(const fmp_site *) *cache,
     return site;
 }
 
+static inline const fmp_context *fmp_context_cached(_Atomic(const fmp_context *) *cache,
+                                                    const char *prefix)
+{
+    const fmp_context *context = atomic_load_explicit(cache, memory_order_acquire);
+    if (!context) {
+        context = fmp_context_get(prefix);
+        atomic_store_explicit(cache, context, memory_order_release);
+    }
+    return context;
+}
+
+static inline void fmp_context_restore(const fmp_context *const *before)
+{
+    (void)fmp_context_set(*before);
+}
+
 #if defined(__GNUC__) || defined(__clang__)
 /* Names the extension that ends a scope with its block. Other compilers call fmp_scope_begin and fmp_scope_end. */
 #define FMP_HAS_CLEANUP 1
-#define FMP_CLEANUP(function) __attribute__((cleanup(function)))
+#define FMP_CLEANUP(function) __attribute__((cleanup(function), unused))
 
 /* A scope of a site that was registered before. */
 #define FMP_SCOPE_SITE(site_pointer)                                                        \
@@ -347,6 +367,12 @@ static inline const fmp_site *fmp_site_cached(_Atomic(const fmp_site *) *cache,
     static _Atomic(const fmp_site *) FMP_CONCAT(fmp_site_, __LINE__);                       \
     FMP_SCOPE_SITE(                                                                         \
         fmp_site_cached(&FMP_CONCAT(fmp_site_, __LINE__), category, operation, measures))
+
+/* Puts the context of a prefix, a string constant, in force until the end of the block. */
+#define FMP_CONTEXT(prefix)                                                                 \
+    static _Atomic(const fmp_context *) FMP_CONCAT(fmp_context_, __LINE__);                 \
+    FMP_CLEANUP(fmp_context_restore) const fmp_context *const FMP_CONCAT(fmp_before_, __LINE__) = \
+        fmp_context_set(fmp_context_cached(&FMP_CONCAT(fmp_context_, __LINE__), prefix))
 #endif
 #endif
 

@@ -42,6 +42,7 @@ private:
 #define FMP_SCOPE_SITE(site_pointer) ((void)(site_pointer))
 #define FMP_SCOPE(category, operation) ((void)(category), (void)(operation))
 #define FMP_SCOPE_MEASURING(category, operation, measures) ((void)(category), (void)(operation))
+#define FMP_CONTEXT(prefix) ((void)(prefix))
 #else
 #define FMP_SCOPE_SITE(site_pointer) const ::fmprof::Scope FMP_CONCAT(fmp_scope_, __LINE__)(site_pointer)
 #define FMP_SCOPE(category, operation) FMP_SCOPE_MEASURING(category, operation, FMP_MEASURE_TIME)
@@ -49,6 +50,9 @@ private:
     static const fmp_site *const FMP_CONCAT(fmp_site_, __LINE__) =                          \
         fmp_site_get_measuring(category, operation, measures);                              \
     FMP_SCOPE_SITE(FMP_CONCAT(fmp_site_, __LINE__))
+#define FMP_CONTEXT(prefix)                                                                 \
+    static const fmp_context *const FMP_CONCAT(fmp_context_, __LINE__) = fmp_context_get(prefix); \
+    const ::fmprof::Context FMP_CONCAT(fmp_before_, __LINE__)(FMP_CONCAT(fmp_context_, __LINE__))
 #endif
 
 #endif

@@ -1,5 +1,8 @@
 #include "registry.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "clock.h"
 #include "measure.h"
 #include "recorder.h"
@@ -40,8 +43,17 @@ static void after_fork_in_child(void)
     pthread_mutex_unlock(&fmp_the_registry.mutex);
 }
 
+/* FMP_OFF=1 in the environment: off until the program itself calls fmp_enable(true). */
+static void heed_environment(void)
+{
+    const char *off = getenv("FMP_OFF");
+    if (off && strcmp(off, "1") == 0)
+        atomic_store_explicit(&fmp_switched_off, true, memory_order_relaxed);
+}
+
 static void start(void)
 {
+    heed_environment();
     fmp_clock_init();
     fmp_site_init();
     fmp_recorder_init();
@@ -55,6 +67,7 @@ void fmp_registry_init(void)
 
 void fmp_enable(bool on)
 {
+    fmp_registry_init(); /* so that the environment has had its say before */
     atomic_store_explicit(&fmp_switched_off, !on, memory_order_relaxed);
 }
 
