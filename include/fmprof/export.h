@@ -38,7 +38,7 @@ typedef struct fmp_text_options {
 int fmp_print_text(FILE *out, const fmp_snapshot *snapshot, const fmp_text_options *options);
 /* One row an operation, RFC 4180, times in seconds. */
 int fmp_print_csv(FILE *out, const fmp_snapshot *snapshot);
-/* Collapsed stacks for flame graphs: "category;operation self_microseconds". */
+/* Collapsed stacks for flame graphs: "category;operation self_nanoseconds". */
 int fmp_print_folded(FILE *out, const fmp_snapshot *snapshot);
 /* speedscope's JSON, one sampled profile of self times. */
 int fmp_print_speedscope(FILE *out, const fmp_snapshot *snapshot, const char *title);
@@ -51,7 +51,7 @@ int fmp_print_chrome_trace(FILE *out, const fmp_trace *trace);
 int fmp_print_perfetto(FILE *out, const fmp_trace *trace);
 /* speedscope's JSON, one evented profile a thread. */
 int fmp_print_speedscope_trace(FILE *out, const fmp_trace *trace, const char *title);
-/* Collapsed stacks "thread;operation;inner self_microseconds". */
+/* Collapsed stacks "thread;operation;inner self_nanoseconds". */
 int fmp_print_folded_trace(FILE *out, const fmp_trace *trace);
 
 FMP_API_END
