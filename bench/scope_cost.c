@@ -143,7 +143,9 @@ int main(void)
     fmp_now(); /* starts and calibrates the clock */
     double start_ms = (double)(fmp_clock_monotonic_ns() - cold) / 1e6;
 
-    printf("clock: %s, start-up %.2f ms, %d batches of %d\n\n", fmp_clock_name(),
+    fmp_clock_info clock_info;
+    fmp_clock_describe(&clock_info);
+    printf("clock: %s, start-up %.2f ms, %d batches of %d\n\n", clock_info.name,
            start_ms, BATCHES, BATCH);
     printf("%-40s %8s %9s %8s\n", "ns", "median", "quartile", "x clock");
     cost_range clock = measure(clock_batch);
@@ -158,7 +160,9 @@ int main(void)
     fmp_enable(false);
     row("scope, macro, switched off", measure(macro_batch), clock);
     fmp_enable(true);
-    printf("\nscope cost as the library reports it: %.2f ns\n", fmp_scope_cost_ns());
+    fmp_cost own = fmp_scope_cost();
+    printf("\nscope cost as the library reports it: %.2f ns inside, %.2f ns outside\n",
+           own.inside_ns, own.outside_ns);
     printf("snapshot of %d threads: %.1f us\n", threads + 1, snapshot_microseconds());
     return 0;
 }

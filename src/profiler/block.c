@@ -1,11 +1,12 @@
 #include "block.h"
 
 #include <sched.h>
+#include <string.h>
 
 #include "registry.h"
 
 /* A reader that never meets a quiet moment takes what it has: every field is right, if not of one instant. */
-enum { READ_TRIES = 4096, TRIES_BEFORE_YIELD = 64 };
+enum { READ_TRIES = 4096, TRIES_BEFORE_YIELD = 64, HISTOGRAM_TRIES = 32 };
 
 static void clear_measured(fmp_measured *m)
 {
@@ -19,7 +20,7 @@ static void clear_measured(fmp_measured *m)
     atomic_store_explicit(&m->live_peak, 0, memory_order_release);
 }
 
-void fmp_block_clear(fmp_block *block, uint32_t generation)
+static void clear(fmp_block *block, uint32_t generation)
 {
     FMP_SET(count, 0);
     FMP_SET(total, 0);
@@ -42,12 +43,45 @@ void fmp_block_clear(fmp_block *block, uint32_t generation)
     FMP_SET(generation, generation);
 }
 
-FMP_NOINLINE fmp_octave *fmp_block_make_octave(fmp_block *block, unsigned octave)
+/* NULL when memory is out. */
+static fmp_octave *make_octave(fmp_block *block, unsigned octave)
 {
     fmp_octave *made = fmp_arena_get(&block->owner->arena, sizeof *made);
     if (made)
         FMP_SET(octave[octave], made);
     return made;
+}
+
+FMP_NOINLINE void fmp_block_count_slow(fmp_block *block, unsigned index)
+{
+    fmp_octave *octave = FMP_OWN(octave[index >> FMP_SUB_BITS]);
+    if (!octave)
+        octave = make_octave(block, index >> FMP_SUB_BITS);
+    if (octave)
+        fmp_bucket_increment(octave, index);
+}
+
+void fmp_block_add(fmp_block *block, uint32_t generation, const fmp_call *call)
+{
+    if (FMP_OWN(generation) == generation) {
+        fmp_block_add_next(block, *call);
+        return;
+    }
+    uint64_t sequence = FMP_OWN(sequence);
+    atomic_store_explicit(&block->sequence, sequence + 1, memory_order_relaxed);
+    clear(block, generation);
+    FMP_SET(first, call->duration);
+    FMP_SET(first_at, call->start);
+    FMP_SET(min, call->duration);
+    FMP_SET(max, call->duration);
+    FMP_SET(count, 1);
+    FMP_SET(total, call->total);
+    FMP_SET(self, call->self);
+    FMP_SET(children, call->children);
+    FMP_SET(recorded, call->recorded ? 1 : 0);
+    FMP_SET(last_at, call->start);
+    FMP_SET(last[0], call->duration);
+    atomic_store_explicit(&block->sequence, sequence + 2, memory_order_release);
 }
 
 static fmp_measured *measured_of(fmp_block *block)
@@ -69,16 +103,13 @@ static void add_change(_Atomic(int64_t) *sum, _Atomic(int64_t) *peak, int64_t ch
         atomic_store_explicit(peak, change, memory_order_release);
 }
 
-void fmp_block_add_measurement(fmp_block *block, uint32_t generation,
-                               const fmp_measurement *measurement)
+void fmp_block_add_measurement(fmp_block *block, const fmp_measurement *measurement)
 {
     fmp_measured *m = measured_of(block);
     if (!m)
         return;
     uint64_t sequence = FMP_OWN(sequence);
     atomic_store_explicit(&block->sequence, sequence + 1, memory_order_relaxed);
-    if (FMP_OWN(generation) != generation)
-        fmp_block_clear(block, generation);
     uint32_t which = atomic_load_explicit(&m->which, memory_order_relaxed);
     if (measurement->which & FMP_MEASURE_CPU)
         atomic_store_explicit(&m->cpu_ns,
@@ -136,6 +167,7 @@ bool fmp_block_read(const fmp_block *block, uint32_t generation, fmp_figures *ou
         uint64_t before = FMP_GET(sequence);
         read_fields(block, out, &own_generation);
         uint64_t after = atomic_load_explicit(&block->sequence, memory_order_relaxed);
+        out->sequence = before;
         if (before == after && !(before & 1))
             break;
         if (attempt % TRIES_BEFORE_YIELD == 0)
@@ -202,7 +234,15 @@ void fmp_figures_merge(fmp_figures *into, const fmp_figures *from)
     merge_measures(into, from);
 }
 
-uint64_t fmp_block_add_histogram(const fmp_block *block, uint64_t bucket[FMP_BUCKETS])
+/* The bucket of the newest call, which is not in the histogram yet; false in a block of merged ones. */
+static bool newest_bucket(const fmp_block *block, const fmp_figures *figures, unsigned *index)
+{
+    *index = fmp_histogram_index(fmp_clock_quick_ns(figures->last[0]));
+    return block->last_kept == 0;
+}
+
+static uint64_t read_histogram(const fmp_block *block, const fmp_figures *figures,
+                               uint64_t bucket[FMP_BUCKETS])
 {
     uint64_t touched = 0;
     for (unsigned i = 0; i < FMP_OCTAVES; i++) {
@@ -211,10 +251,30 @@ uint64_t fmp_block_add_histogram(const fmp_block *block, uint64_t bucket[FMP_BUC
             continue;
         touched |= (uint64_t)1 << i;
         for (unsigned k = 0; k < FMP_SUB_COUNT; k++)
-            bucket[i * FMP_SUB_COUNT + k] +=
-                atomic_load_explicit(&octave->bucket[k], memory_order_relaxed);
+            bucket[i * FMP_SUB_COUNT + k] =
+                atomic_load_explicit(&octave->bucket[k], memory_order_acquire);
+    }
+    unsigned newest;
+    if (newest_bucket(block, figures, &newest)) {
+        bucket[newest]++;
+        touched |= (uint64_t)1 << (newest >> FMP_SUB_BITS);
     }
     return touched;
+}
+
+uint64_t fmp_block_read_all(const fmp_block *block, uint32_t generation, fmp_figures *out,
+                            uint64_t bucket[FMP_BUCKETS])
+{
+    for (int attempt = 1;; attempt++) {
+        if (!fmp_block_read(block, generation, out))
+            return 0;
+        uint64_t touched = read_histogram(block, out, bucket);
+        if (FMP_GET(sequence) == out->sequence || attempt == HISTOGRAM_TRIES)
+            return touched;
+        for (unsigned i = 0; i < FMP_OCTAVES; i++)
+            if (touched >> i & 1)
+                memset(&bucket[i * FMP_SUB_COUNT], 0, FMP_SUB_COUNT * sizeof *bucket);
+    }
 }
 
 static void store_figures(fmp_block *block, const fmp_figures *figures)
@@ -254,19 +314,22 @@ void fmp_block_merge(fmp_block *into, const fmp_block *from, uint32_t generation
     if (!fmp_block_read(from, generation, &added))
         return;
     if (atomic_load_explicit(&into->generation, memory_order_relaxed) != generation)
-        fmp_block_clear(into, generation);
+        clear(into, generation);
     if (!fmp_block_read(into, generation, &sum))
         sum = (fmp_figures){0};
     fmp_figures_merge(&sum, &added);
     store_figures(into, &sum);
 
+    unsigned newest;
+    if (newest_bucket(from, &added, &newest))
+        fmp_block_count_slow(into, newest);
     for (unsigned i = 0; i < FMP_OCTAVES; i++) {
         const fmp_octave *octave = atomic_load_explicit(&from->octave[i], memory_order_relaxed);
         if (!octave)
             continue;
         fmp_octave *sums = atomic_load_explicit(&into->octave[i], memory_order_relaxed);
         if (!sums)
-            sums = fmp_block_make_octave(into, i);
+            sums = make_octave(into, i);
         for (unsigned k = 0; sums && k < FMP_SUB_COUNT; k++)
             atomic_fetch_add_explicit(
                 &sums->bucket[k], atomic_load_explicit(&octave->bucket[k], memory_order_relaxed),

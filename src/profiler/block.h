@@ -9,6 +9,10 @@
  * ThreadSanitizer understands. Histogram buckets stand outside the lock: each
  * only grows, and a percentile does not care about the very last calls.
  *
+ * A call enters the histogram when the next one ends, a reader adds the newest
+ * by itself: the way from the clock's ticks to a bucket's address is as long
+ * as a clock reading, and the next reading would wait for it (8 ns on Zen).
+ *
  * All times are clock ticks; the histogram alone is of nanoseconds.
  */
 #ifndef FMP_BLOCK_H
@@ -18,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "histogram.h"
 
 struct fmp_recorder;
@@ -37,7 +42,7 @@ typedef struct fmp_measured {
 typedef struct fmp_block {
     struct fmp_recorder *owner;
     uint32_t depth;               /* open calls on this thread; the owner's alone */
-    _Atomic(uint32_t) generation; /* figures of another generation than the registry's are void */
+    _Atomic(uint32_t) generation; /* figures of another one than the registry's are void; else count > 0 */
     _Atomic(uint64_t) sequence;
     _Atomic(uint64_t) count, total, self, children, min, max;
     _Atomic(uint64_t) first, first_at; /* duration and start of the first call */
@@ -54,14 +59,15 @@ typedef struct fmp_block {
 
 /* The figures of a block, or of several, at rest. */
 typedef struct fmp_figures {
+    uint64_t sequence; /* of the block when they were read */
     uint64_t count, total, self, children, recorded, min, max, first, first_at, last_at;
     double mean, m2; /* of the durations; m2: sum of squared deviations */
     uint64_t threads;
     uint64_t last[FMP_LAST]; /* newest first */
     unsigned last_count;
-    unsigned measures;
+    unsigned measures; /* those that the rest is of */
     uint64_t cpu_ns;
-    int64_t rss, rss_peak, live, live_peak;
+    int64_t rss, rss_peak, live, live_peak; /* bytes */
 } fmp_figures;
 
 /* One call. */
@@ -72,64 +78,47 @@ typedef struct fmp_call {
     bool recorded; /* not by a scope */
 } fmp_call;
 
-/* Owner only. */
-void fmp_block_clear(fmp_block *block, uint32_t generation);
-
-/* Owner only: the octave, made; NULL when memory is out. */
-fmp_octave *fmp_block_make_octave(fmp_block *block, unsigned octave);
-
-/* Owner only: adds what one call measured; `which` has fmp_measure bits. Call it before fmp_block_add. */
+/* Owner only: adds what a call measured that is in the block already; `which` has fmp_measure bits. */
 typedef struct fmp_measurement {
     unsigned which;
     uint64_t cpu_ns;
     int64_t rss, live; /* bytes more than at the beginning */
 } fmp_measurement;
-void fmp_block_add_measurement(fmp_block *block, uint32_t generation,
-                               const fmp_measurement *measurement);
+void fmp_block_add_measurement(fmp_block *block, const fmp_measurement *measurement);
 
 #define FMP_OWN(field) atomic_load_explicit(&block->field, memory_order_relaxed)
 #define FMP_SET(field, value) atomic_store_explicit(&block->field, (value), memory_order_release)
 
-static inline void fmp_block_count(fmp_block *block, uint64_t nanoseconds)
+static inline void fmp_bucket_increment(fmp_octave *octave, unsigned index)
 {
-    unsigned index = fmp_histogram_index(nanoseconds);
-    fmp_octave *octave = FMP_OWN(octave[index >> FMP_SUB_BITS]);
-    if (FMP_UNLIKELY(!octave)) {
-        octave = fmp_block_make_octave(block, index >> FMP_SUB_BITS);
-        if (!octave)
-            return;
-    }
     _Atomic(uint64_t) *bucket = &octave->bucket[index % FMP_SUB_COUNT];
     atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
 
-/* Owner only: takes a call into the block. */
-static inline void fmp_block_add(fmp_block *block, uint32_t generation, double ns_per_tick,
-                                 fmp_call call)
+/* Owner only: the same for an octave that is not there yet. */
+void fmp_block_count_slow(fmp_block *block, unsigned index);
+
+/*
+ * Owner only: takes a call into a block of this generation, which is one with
+ * a call in it already. fmp_block_add is for all others. What could be a
+ * function call comes last: the hot path saves no registers.
+ */
+static inline void fmp_block_add_next(fmp_block *block, fmp_call call)
 {
-    uint64_t sequence = FMP_OWN(sequence);
-    atomic_store_explicit(&block->sequence, sequence + 1, memory_order_relaxed);
-    if (FMP_UNLIKELY(FMP_OWN(generation) != generation))
-        fmp_block_clear(block, generation);
-    uint64_t count = FMP_OWN(count);
-    if (FMP_UNLIKELY(count == 0)) {
-        FMP_SET(first, call.duration);
-        FMP_SET(first_at, call.start);
-        FMP_SET(min, call.duration);
-        FMP_SET(max, call.duration);
-    } else {
-        if (FMP_UNLIKELY(call.duration < FMP_OWN(min)))
-            FMP_SET(min, call.duration);
-        if (FMP_UNLIKELY(call.duration > FMP_OWN(max)))
-            FMP_SET(max, call.duration);
-    }
+    uint64_t sequence = FMP_OWN(sequence), count = FMP_OWN(count);
     double shifted = (double)(int64_t)(call.duration - FMP_OWN(first));
+    unsigned index = fmp_histogram_index(fmp_clock_quick_ns(FMP_OWN(last[(count - 1) % FMP_LAST])));
+    fmp_octave *octave = FMP_OWN(octave[index >> FMP_SUB_BITS]);
+    atomic_store_explicit(&block->sequence, sequence + 1, memory_order_relaxed);
+    if (FMP_UNLIKELY(call.duration < FMP_OWN(min)))
+        FMP_SET(min, call.duration);
+    if (FMP_UNLIKELY(call.duration > FMP_OWN(max)))
+        FMP_SET(max, call.duration);
     FMP_SET(count, count + 1);
     FMP_SET(total, FMP_OWN(total) + call.total);
     FMP_SET(self, FMP_OWN(self) + call.self);
-    if (FMP_UNLIKELY(call.children > 0))
-        FMP_SET(children, FMP_OWN(children) + call.children);
+    FMP_SET(children, FMP_OWN(children) + call.children);
     if (call.recorded)
         FMP_SET(recorded, FMP_OWN(recorded) + 1);
     FMP_SET(shifted_sum, FMP_OWN(shifted_sum) + shifted);
@@ -137,9 +126,14 @@ static inline void fmp_block_add(fmp_block *block, uint32_t generation, double n
     FMP_SET(last_at, call.start);
     FMP_SET(last[count % FMP_LAST], call.duration);
     atomic_store_explicit(&block->sequence, sequence + 2, memory_order_release);
-    /* One tick a nanosecond keeps every bit that the histogram looks at. */
-    fmp_block_count(block, (uint64_t)(int64_t)((double)(int64_t)call.duration * ns_per_tick + 0.5));
+    if (FMP_UNLIKELY(!octave))
+        fmp_block_count_slow(block, index);
+    else
+        fmp_bucket_increment(octave, index);
 }
+
+/* Owner only: takes any call into the block. */
+void fmp_block_add(fmp_block *block, uint32_t generation, const fmp_call *call);
 
 /* Any thread: false when the block holds nothing of this generation. */
 bool fmp_block_read(const fmp_block *block, uint32_t generation, fmp_figures *out);
@@ -147,8 +141,13 @@ bool fmp_block_read(const fmp_block *block, uint32_t generation, fmp_figures *ou
 /* Adds `from` to `into` (all zero at first). */
 void fmp_figures_merge(fmp_figures *into, const fmp_figures *from);
 
-/* Adds the block's histogram to `bucket` and returns which octaves that touched. */
-uint64_t fmp_block_add_histogram(const fmp_block *block, uint64_t bucket[FMP_BUCKETS]);
+/*
+ * Any thread: the figures and the histogram of one moment, as far as the owner
+ * lets a reader see one; the histogram is written to `bucket`, all 0 before.
+ * Returns which octaves that touched; 0: the block holds nothing.
+ */
+uint64_t fmp_block_read_all(const fmp_block *block, uint32_t generation, fmp_figures *out,
+                            uint64_t bucket[FMP_BUCKETS]);
 
 /* Adds `from` to the block `into`; the caller owns both. */
 void fmp_block_merge(fmp_block *into, const fmp_block *from, uint32_t generation);

@@ -20,13 +20,15 @@ enum { CALIBRATION_NS = 2000000 };
 /* A refined rate further off than this is no refinement: the counter or the system clock jumped. */
 enum { REFINEMENT_LIMIT_PPM = 1000 };
 
+#define ONE_A_TICK ((uint64_t)1 << 32) /* fmp_clock_rate when a tick is a nanosecond */
+
 typedef struct clock_pair {
     uint64_t ticks, ns;
 } clock_pair;
 
 /* Part of the profiler registry; kept here because nothing else touches it. */
 _Atomic(int) fmp_clock_kind_in_use;
-double fmp_clock_rate = 1.0;
+uint64_t fmp_clock_rate = ONE_A_TICK;
 static struct {
     int real_kind;
     const char *name, *reason;
@@ -148,7 +150,7 @@ void fmp_clock_init(void)
 {
     start_counter();
     if (atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) != FMP_CLOCK_TEST) {
-        fmp_clock_rate = state.ns_per_tick;
+        fmp_clock_rate = (uint64_t)(state.ns_per_tick * (double)ONE_A_TICK + 0.5);
         atomic_store_explicit(&fmp_clock_kind_in_use, state.real_kind, memory_order_relaxed);
     }
 }
@@ -240,7 +242,7 @@ void fmp_clock_set_for_tests(uint64_t (*ticks)(void))
 {
     fmp_registry_init();
     state.test_ticks = ticks;
-    fmp_clock_rate = ticks ? 1.0 : state.ns_per_tick;
     atomic_store_explicit(&fmp_clock_kind_in_use, ticks ? FMP_CLOCK_TEST : state.real_kind,
                           memory_order_relaxed);
+    fmp_clock_rate = (uint64_t)(fmp_clock_ns_per_tick() * (double)ONE_A_TICK + 0.5);
 }

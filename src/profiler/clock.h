@@ -39,6 +39,9 @@ static inline uint64_t fmp_read_generic_timer(void)
 #else
 #define FMP_CLOCK_HAS_COUNTER 0
 #endif
+#if !FMP_CLOCK_HAS_COUNTER
+#define FMP_READ_COUNTER() ((uint64_t)0) /* never used */
+#endif
 
 typedef enum fmp_clock_kind {
     FMP_CLOCK_SYSTEM = 0, /* clock_gettime */
@@ -47,8 +50,8 @@ typedef enum fmp_clock_kind {
 } fmp_clock_kind;
 
 /* Shared by all threads, written before the first scope only (and by tests). */
-extern _Atomic(int) fmp_clock_kind_in_use;
-extern double fmp_clock_rate; /* nanoseconds of a tick, as fmp_clock_ns_per_tick */
+extern FMP_HIDDEN _Atomic(int) fmp_clock_kind_in_use;
+extern FMP_HIDDEN uint64_t fmp_clock_rate; /* nanoseconds of 2^32 ticks, as fmp_clock_ns_per_tick */
 
 /* Picks and calibrates the clock. Called once, by the registry. Blocks about 2 ms. */
 void fmp_clock_init(void);
@@ -59,14 +62,30 @@ uint64_t fmp_clock_monotonic_ns(void);
 /* The sources that are not worth inlining. */
 uint64_t fmp_clock_ticks_slow(void);
 
+/* Is the counter in use, so that FMP_READ_COUNTER() is the time? */
+static inline bool fmp_clock_is_counter(void)
+{
+    return FMP_CLOCK_HAS_COUNTER &&
+           atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) == FMP_CLOCK_COUNTER;
+}
+
 static inline uint64_t fmp_clock_ticks(void)
 {
-#if FMP_CLOCK_HAS_COUNTER
-    if (!FMP_UNLIKELY(atomic_load_explicit(&fmp_clock_kind_in_use, memory_order_relaxed) !=
-                      FMP_CLOCK_COUNTER))
+    if (!FMP_UNLIKELY(!fmp_clock_is_counter()))
         return FMP_READ_COUNTER();
-#endif
     return fmp_clock_ticks_slow();
+}
+
+/* Whole nanoseconds of a duration below 2^63 ticks, by one multiplication: the way of every scope. */
+static inline uint64_t fmp_clock_quick_ns(uint64_t ticks)
+{
+#if defined(FMP_UINT128)
+    return (uint64_t)(((FMP_UINT128)ticks * fmp_clock_rate + ((uint64_t)1 << 31)) >> 32);
+#elif !FMP_CLOCK_HAS_COUNTER
+    return ticks;
+#else
+#error "a counter needs a product of 128 bits"
+#endif
 }
 
 /* Nanoseconds of a tick as measured at the start: never changes, so that fmp_now is monotonic. */

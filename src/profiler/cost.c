@@ -5,7 +5,7 @@
 #include "fmprof/fmprof.h"
 #include "registry.h"
 
-enum { BATCHES = 201, BATCH = 50 };
+enum { BATCHES = 1001, BATCH = 50 };
 
 /* Part of the profiler registry, guarded by its mutex; kept here because nothing else touches it. */
 static struct {

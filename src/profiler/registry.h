@@ -83,9 +83,14 @@ typedef enum fmp_recorder_state {
 struct fmp_trace_ring;
 
 typedef struct fmp_recorder {
-    uint64_t child;    /* ticks of the scopes that ended inside the innermost open one */
-    uint64_t children; /* how many those are */
+    /*
+     * The two are apart on purpose: side by side compilers copy both with one
+     * wide load, which waits until two narrow stores before it have left the
+     * processor's store buffer (5 ns a scope on Zen).
+     */
+    uint64_t child; /* ticks of the scopes that ended inside the innermost open one */
     const fmp_context *context;
+    uint64_t children; /* how many those are */
     struct fmp_trace_ring *ring; /* in the trace of trace_generation; NULL: none */
     uint32_t trace_generation;
     fmp_recorder_state state;
@@ -114,9 +119,9 @@ typedef struct fmp_registry {
     _Atomic(uint64_t) lost;
 } fmp_registry;
 
-extern fmp_registry fmp_the_registry;
+extern FMP_HIDDEN fmp_registry fmp_the_registry;
 /* The calling thread's recorder, NULL before its first scope and after its end. */
-extern _Thread_local fmp_recorder *fmp_this_recorder FMP_TLS_INITIAL_EXEC;
+extern FMP_HIDDEN _Thread_local fmp_recorder *fmp_this_recorder FMP_TLS_INITIAL_EXEC;
 
 /* Starts the clock and the registry; cheap when that is done. Thread-safety: Safe. */
 void fmp_registry_init(void);

@@ -22,7 +22,7 @@ static fmp_block *block_slow(const fmp_site *site)
 }
 
 /* Makes `*site` what it stands for on this thread, and gives the block of that. */
-static FMP_NOINLINE fmp_block *block_in_context(const fmp_site **site)
+static fmp_block *block_in_context(const fmp_site **site)
 {
     const fmp_recorder *recorder = fmp_this_recorder;
     if (recorder && recorder->context) {
@@ -57,18 +57,16 @@ static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures)
         scope->cpu_start = fmp_thread_cpu_ns();
 }
 
-static FMP_NOINLINE void end_measures(const fmp_scope *scope, fmp_block *block)
+static void end_measures(const fmp_scope *scope, fmp_measurement *m)
 {
-    fmp_measurement m = {.which = scope->measures};
-    if (m.which & FMP_MEASURE_CPU) {
+    if (m->which & FMP_MEASURE_CPU) {
         uint64_t now = fmp_thread_cpu_ns();
-        m.cpu_ns = now > scope->cpu_start ? now - scope->cpu_start : 0;
+        m->cpu_ns = now > scope->cpu_start ? now - scope->cpu_start : 0;
     }
-    if (m.which & FMP_MEASURE_MEMORY) {
-        m.rss = fmp_resident_bytes() - scope->rss_start;
-        m.live = fmp_live_bytes() - scope->live_start;
+    if (m->which & FMP_MEASURE_MEMORY) {
+        m->rss = fmp_resident_bytes() - scope->rss_start;
+        m->live = fmp_live_bytes() - scope->live_start;
     }
-    fmp_block_add_measurement(block, fmp_generation_now(), &m);
 }
 
 /*
@@ -76,60 +74,113 @@ static FMP_NOINLINE void end_measures(const fmp_scope *scope, fmp_block *block)
  * scope: an outer scope is never written through a pointer, so one that was
  * left by longjmp cannot corrupt a stack.
  */
-void fmp_scope_begin_on(fmp_scope *scope, const fmp_site *site)
+static inline uint32_t open_scope(fmp_scope *scope, const fmp_site *site, fmp_block *block,
+                                  fmp_recorder *recorder)
 {
-    fmp_block *block = block_of(&site);
-    if (FMP_UNLIKELY(!block)) {
-        scope->site = NULL;
-        return;
-    }
-    fmp_recorder *recorder = block->owner;
     uint32_t depth = block->depth++;
     scope->site = site;
     scope->block = block;
+    scope->measures = 0;
     scope->child = recorder->child;
     scope->children = recorder->children;
     recorder->child = 0;
     recorder->children = 0;
-    scope->measures = 0;
+    return depth;
+}
+
+/* Everything that is not usual: a first call, a context, measures, a clock that is a function. */
+static FMP_NOINLINE void begin_slow(fmp_scope *scope, const fmp_site *site)
+{
+    fmp_block *block = block_of(&site);
+    if (!block) {
+        scope->site = NULL;
+        return;
+    }
+    uint32_t depth = open_scope(scope, site, block, block->owner);
     uint32_t measures = atomic_load_explicit(&site->measures, memory_order_relaxed);
-    if (FMP_UNLIKELY(measures) && depth == 0) /* an inner call's are those of the outermost one, too */
+    if (measures && depth == 0) /* an inner call's are those of the outermost one, too */
         begin_measures(scope, measures);
     scope->start = fmp_clock_ticks();
 }
 
-/* A scope that began while the profiler was on is recorded even when it ends while it is off. */
-void fmp_scope_end_on(fmp_scope *scope)
+/*
+ * Begin and end call nothing but in their last position, so that the usual way
+ * through them saves no registers: it is what every scope costs.
+ */
+void fmp_scope_begin_on(fmp_scope *scope, const fmp_site *site)
 {
-    uint64_t now = fmp_clock_ticks();
-    fmp_block *block = scope->block;
     fmp_recorder *recorder = fmp_this_recorder;
-    const fmp_site *site = scope->site;
-    scope->site = NULL;
-    if (FMP_UNLIKELY(block->owner != recorder)) {
-        /* Ended on another thread, or after the thread's end: only its owner may write a block. */
-        atomic_fetch_add_explicit(&fmp_the_registry.lost, 1, memory_order_relaxed);
-        return;
+    if (!FMP_UNLIKELY(!recorder || recorder->context)) {
+        fmp_block *block = fmp_recorder_slot(recorder, site->index);
+        bool measures = atomic_load_explicit(&site->measures, memory_order_relaxed) != 0;
+        if (!FMP_UNLIKELY(!block || measures || !fmp_clock_is_counter())) {
+            open_scope(scope, site, block, recorder);
+            scope->start = FMP_READ_COUNTER();
+            return;
+        }
     }
-    if (FMP_UNLIKELY(scope->measures))
-        end_measures(scope, block);
+    begin_slow(scope, site);
+}
+
+static inline fmp_call close_scope(fmp_scope *scope, uint64_t now, fmp_block *block,
+                                   fmp_recorder *recorder)
+{
+    scope->site = NULL;
     /* A clock that went backwards measured nothing. */
     uint64_t duration = now > scope->start ? now - scope->start : 0;
-    uint64_t self = duration > recorder->child ? duration - recorder->child : 0;
-    uint64_t children = recorder->children;
+    uint64_t child = recorder->child, children = recorder->children;
     recorder->child = scope->child + duration;
     recorder->children = scope->children + 1;
     bool outermost = true;
     if (!FMP_UNLIKELY(block->depth == 0))
         outermost = --block->depth == 0;
-    fmp_block_add(block, fmp_generation_now(), fmp_clock_rate,
-                  (fmp_call){.start = scope->start,
-                             .duration = duration,
-                             .total = outermost ? duration : 0,
-                             .self = self,
-                             .children = children});
-    if (FMP_UNLIKELY(fmp_events_on()))
-        fmp_event_put(scope->start, duration, site, FMP_EVENT_SCOPE);
+    return (fmp_call){.start = scope->start,
+                      .duration = duration,
+                      .total = outermost ? duration : 0,
+                      .self = duration > child ? duration - child : 0,
+                      .children = children};
+}
+
+/* A first call, measures, a trace, another thread. */
+static FMP_NOINLINE void end_slow(fmp_scope *scope, uint64_t now)
+{
+    fmp_block *block = scope->block;
+    fmp_recorder *recorder = fmp_this_recorder;
+    const fmp_site *site = scope->site;
+    if (block->owner != recorder) {
+        /* Ended on another thread, or after the thread's end: only its owner may write a block. */
+        scope->site = NULL;
+        atomic_fetch_add_explicit(&fmp_the_registry.lost, 1, memory_order_relaxed);
+        return;
+    }
+    fmp_measurement measurement = {.which = scope->measures};
+    if (measurement.which)
+        end_measures(scope, &measurement);
+    fmp_call call = close_scope(scope, now, block, recorder);
+    fmp_block_add(block, fmp_generation_now(), &call);
+    if (measurement.which)
+        fmp_block_add_measurement(block, &measurement);
+    if (fmp_events_on())
+        fmp_event_put(call.start, call.duration, site, FMP_EVENT_SCOPE);
+}
+
+/* A scope that began while the profiler was on is recorded even when it ends while it is off. */
+void fmp_scope_end_on(fmp_scope *scope)
+{
+    if (FMP_UNLIKELY(!fmp_clock_is_counter())) {
+        end_slow(scope, fmp_clock_ticks_slow());
+        return;
+    }
+    uint64_t now = FMP_READ_COUNTER();
+    fmp_block *block = scope->block;
+    fmp_recorder *recorder = fmp_this_recorder;
+    uint32_t generation = atomic_load_explicit(&block->generation, memory_order_relaxed);
+    if (FMP_UNLIKELY(block->owner != recorder || scope->measures || fmp_events_on() ||
+                     generation != fmp_generation_now())) {
+        end_slow(scope, now);
+        return;
+    }
+    fmp_block_add_next(block, close_scope(scope, now, block, recorder));
 }
 
 FMP_NOINLINE void fmp_event_put(uint64_t start_ticks, uint64_t value, const struct fmp_site *site,
@@ -149,7 +200,7 @@ FMP_NOINLINE void fmp_event_put(uint64_t start_ticks, uint64_t value, const stru
 /* Ticks for nanoseconds, no more than 2^63 - 1. */
 static uint64_t to_ticks(uint64_t nanoseconds)
 {
-    double rate = fmp_clock_rate;
+    double rate = fmp_clock_ns_per_tick();
     if (rate == 1.0)
         return nanoseconds > INT64_MAX ? INT64_MAX : nanoseconds;
     double ticks = (double)nanoseconds / rate + 0.5;
@@ -165,12 +216,9 @@ void fmp_record(const fmp_site *site, uint64_t nanoseconds)
         return;
     uint64_t ticks = to_ticks(nanoseconds), now = fmp_clock_ticks();
     uint64_t start = now > ticks ? now - ticks : 0;
-    fmp_block_add(block, fmp_generation_now(), fmp_clock_rate,
-                  (fmp_call){.start = start,
-                             .duration = ticks,
-                             .total = ticks,
-                             .self = ticks,
-                             .recorded = true});
+    const fmp_call call = {
+        .start = start, .duration = ticks, .total = ticks, .self = ticks, .recorded = true};
+    fmp_block_add(block, fmp_generation_now(), &call);
 }
 
 void fmp_mark(const fmp_site *site)
@@ -181,8 +229,8 @@ void fmp_mark(const fmp_site *site)
     if (FMP_UNLIKELY(!block))
         return;
     uint64_t now = fmp_clock_ticks();
-    fmp_block_add(block, fmp_generation_now(), fmp_clock_rate,
-                  (fmp_call){.start = now, .recorded = true});
+    const fmp_call call = {.start = now, .recorded = true};
+    fmp_block_add(block, fmp_generation_now(), &call);
     if (FMP_UNLIKELY(fmp_events_on()))
         fmp_event_put(now, 0, site, FMP_EVENT_MARK);
 }

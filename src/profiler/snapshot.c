@@ -19,7 +19,7 @@ typedef struct gathering {
     size_t thread_count;
     fmp_bucket *buckets; /* of all operations, one after the other */
     size_t bucket_count, bucket_room;
-    uint64_t *dense; /* a histogram at work; all 0 in between */
+    uint64_t *one, *sum; /* histograms at work, of a block and of a site; all 0 in between */
     double ns_per_tick;
     uint32_t generation;
 } gathering;
@@ -80,14 +80,27 @@ static bool reserve_buckets(gathering *g, size_t count)
     return true;
 }
 
-/* Moves the octaves of the dense histogram to the end of the buckets; returns how many entries came. */
-static size_t take_dense(gathering *g, uint64_t octaves)
+/* Moves the octaves of the block's histogram into the site's. */
+static void add_one(gathering *g, uint64_t octaves)
+{
+    for (unsigned octave = 0; octave < FMP_OCTAVES; octave++) {
+        if (!(octaves >> octave & 1))
+            continue;
+        for (unsigned i = octave * FMP_SUB_COUNT; i < (octave + 1) * FMP_SUB_COUNT; i++) {
+            g->sum[i] += g->one[i];
+            g->one[i] = 0;
+        }
+    }
+}
+
+/* Moves the octaves of the site's histogram to the end of the buckets; returns how many entries came. */
+static size_t take_buckets(gathering *g, uint64_t octaves)
 {
     size_t before = g->bucket_count;
     for (uint32_t octave = 0; octave < FMP_OCTAVES; octave++) {
         if (!(octaves >> octave & 1))
             continue;
-        uint64_t *counts = &g->dense[octave * FMP_SUB_COUNT];
+        uint64_t *counts = &g->sum[octave * FMP_SUB_COUNT];
         for (uint32_t i = 0; i < FMP_SUB_COUNT; i++)
             if (counts[i] > 0)
                 g->buckets[g->bucket_count++] =
@@ -106,10 +119,13 @@ static bool gather_site(gathering *g, const fmp_site *site)
     for (const fmp_recorder *r = fmp_the_registry.recorders; r; r = r->next, thread++) {
         const fmp_block *block = fmp_recorder_slot(r, site->index);
         fmp_figures figures;
-        if (!block || !fmp_block_read(block, g->generation, &figures))
+        uint64_t touched =
+            block ? fmp_block_read_all(block, g->generation, &figures, g->one) : 0;
+        if (touched == 0)
             continue;
         fmp_figures_merge(&sum, &figures);
-        octaves |= fmp_block_add_histogram(block, g->dense);
+        octaves |= touched;
+        add_one(g, touched);
         g->threads[thread].busy_ns += to_ns(figures.self, g->ns_per_tick);
         g->threads[thread].scopes += figures.count;
     }
@@ -119,7 +135,7 @@ static bool gather_site(gathering *g, const fmp_site *site)
         return false;
     fmp_operation *out = &g->operations[g->operation_count++];
     fill_operation(out, site, &sum, g->ns_per_tick);
-    out->histogram_count = take_dense(g, octaves);
+    out->histogram_count = take_buckets(g, octaves);
     return true;
 }
 
@@ -159,8 +175,9 @@ static bool allocate(gathering *g)
     g->operations = calloc(sites - metrics + 1, sizeof *g->operations);
     g->metrics = calloc(metrics + 1, sizeof *g->metrics);
     g->threads = calloc(g->thread_count + 1, sizeof *g->threads);
-    g->dense = calloc(FMP_HISTOGRAM_BUCKETS, sizeof *g->dense);
-    return g->operations && g->metrics && g->threads && g->dense;
+    g->one = calloc(FMP_HISTOGRAM_BUCKETS, sizeof *g->one);
+    g->sum = calloc(FMP_HISTOGRAM_BUCKETS, sizeof *g->sum);
+    return g->operations && g->metrics && g->threads && g->one && g->sum;
 }
 
 /* Under the lock: sites and recorders stand still while this runs, figures do not. */
@@ -209,7 +226,8 @@ fmp_snapshot *fmp_snapshot_take(void)
     free(g.metrics);
     free(g.threads);
     free(g.buckets);
-    free(g.dense);
+    free(g.one);
+    free(g.sum);
     if (!snapshot)
         return NULL;
     snapshot->lost = atomic_load_explicit(&fmp_the_registry.lost, memory_order_relaxed);

@@ -34,7 +34,7 @@
 #include "trace_format.h"
 
 /* 0: no trace runs; each trace has another one. */
-extern _Atomic(uint32_t) fmp_trace_generation;
+extern FMP_HIDDEN _Atomic(uint32_t) fmp_trace_generation;
 
 struct fmp_trace_session;
 

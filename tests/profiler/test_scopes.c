@@ -240,17 +240,25 @@ static void sites_are_found_again(void **state)
 static void scope_cost_is_measured_and_leaves_no_trace(void **state)
 {
     (void)state;
+    use_real_clock(state);
     const fmp_site *site = fmp_site_get("COST", "outer");
-    fmp_scope scope;
-    fmp_scope_begin(&scope, site);
-    double cost = fmp_scope_cost_ns();
-    fake_now += 50;
-    fmp_scope_end(&scope);
-    assert_true(cost > 0.1 && cost < 1e5);
-    assert_true(fmp_scope_cost_ns() == cost);
+    const fmp_context *before = fmp_context_set(fmp_context_get("cost "));
+    fmp_cost cost;
+    {
+        FMP_SCOPE_SITE(site);
+        cost = fmp_scope_cost();
+    }
+    fmp_context_set(before);
+    assert_true(cost.inside_ns > 0.1 && cost.inside_ns < 1e4);
+    assert_true(cost.outside_ns > 0.1 && cost.outside_ns < 1e4);
+    fmp_cost again = fmp_scope_cost();
+    assert_true(again.inside_ns == cost.inside_ns && again.outside_ns == cost.outside_ns);
     fmp_snapshot *s = fmp_snapshot_take();
     assert_int_equal(s->operation_count, 1);
-    assert_int_equal(s->operations[0].self_ns, 50);
+    assert_string_equal(s->operations[0].operation, "cost outer");
+    assert_int_equal(s->operations[0].children, 0);
+    assert_int_equal(s->operations[0].self_ns, s->operations[0].total_ns);
+    assert_true(s->cost.inside_ns == cost.inside_ns);
     fmp_snapshot_free(&s);
 }
 
@@ -309,7 +317,10 @@ static void real_clock_agrees_with_the_system(void **state)
     double error = INFINITY;
     for (int i = 0; i < 10 && error > 2e-3; i++)
         error = fmin(error, clock_error());
-    print_message("clock %s: off by %.1f ppm\n", fmp_clock_name(), error * 1e6);
+    fmp_clock_info info;
+    fmp_clock_describe(&info);
+    print_message("clock %s (%s): off by %.1f ppm\n", info.name, info.reason, error * 1e6);
+    assert_true(strlen(info.name) > 0 && info.resolution_ns > 0 && info.read_ns > 0);
     assert_true(error <= 2e-3);
 }
 
