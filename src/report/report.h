@@ -1,16 +1,19 @@
 /*
- * Shows a profiler snapshot and the facts of a run: the text report that ends
- * every run, and the same as JSON. Reads snapshots and nothing else.
+ * The profile of a run: the facts of the run beside the profiler's snapshot,
+ * as the text report that ends every run and as JSON. profile.h has the
+ * profile as a document that is loaded and merged.
  *
  * Thread-safety: Safe.
  */
 #ifndef FM_REPORT_REPORT_H
 #define FM_REPORT_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "facemirror/error.h"
+#include "fmprof/export.h"
 #include "fmprof/fmprof.h"
 
 /* Facts about a model that ran. */
@@ -21,7 +24,9 @@ typedef struct fm_report_model {
     double load_seconds;
 } fm_report_model;
 
+/* Strings may be NULL: not known. Members that are 0 say nothing. */
 typedef struct fm_report_run {
+    int64_t runs;             /* how many runs were merged; 0 counts as 1 */
     const char *program_version;
     const char *input;        /* base name */
     const char *status;       /* fm_status_name */
@@ -43,15 +48,31 @@ typedef struct fm_report_run {
 } fm_report_run;
 
 typedef struct fm_report_options {
-    bool utf8; /* box-drawing rules */
+    bool utf8;        /* box-drawing rules */
+    bool percentiles; /* columns p50 p90 p99 p99.9 in the place of Min and Max */
+    bool self;        /* a Self column in every category; default: where it differs from Total */
+    fmp_sort sort;    /* of the operations in a category */
 } fm_report_options;
 
-/* Writes the report. Returns FM_E_OUTPUT when the stream failed. */
+/* Writes the report. snapshot, run and options may be NULL. Returns FM_E_OUTPUT when the stream failed. */
 fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run,
                          const fm_report_options *options, fm_error *err);
 
-/* Writes the same as JSON to a file stream (UTF-8, one object; docs/profile-json.md). */
+/*
+ * Writes the same as JSON (UTF-8, one object; docs/profile-json.md), with the
+ * machine and the build of this process. snapshot and run may be NULL.
+ */
 fm_status fm_report_json(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run,
                          fm_error *err);
+
+/*
+ * Writes every sample of a run, in the shape that scripts of the program
+ * before this one read: {"timings": {category: {operation: [seconds, ...]}},
+ * "memory": {...}, "counts": {...}}. The samples are the trace's; `snapshot`
+ * (may be NULL) adds memory changes, and the counts of operations whose events
+ * the trace has dropped.
+ */
+fm_status fm_report_compat_json(FILE *out, const fmp_trace *trace, const fmp_snapshot *snapshot,
+                                fm_error *err);
 
 #endif

@@ -61,6 +61,10 @@ static void run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_r
 {
     char text[FMP_TIME_TEXT_SIZE];
     text_line(out, "Program:", run->program_version);
+    if (run->runs > 1) {
+        label(out, "Runs:");
+        fprintf(out, "%" PRId64 " (merged: times, frames and loads add up)\n", run->runs);
+    }
     if (run->input && *run->input) {
         label(out, "Input:");
         fmp_utf8_print(out, run->input);
@@ -80,8 +84,11 @@ static void run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_r
     double self = snapshot ? (double)snapshot->self_ns * 1e-9 : 0;
     ratio_text(text, fmp_ratio(self, run->wall_seconds), 1, "");
     fprintf(out, "%s stages busy on average", text);
-    if (run->threads > 0)
-        fprintf(out, " (%d %s)", run->threads, run->threads == 1 ? "thread" : "threads");
+    if (run->threads > 0) {
+        char efficiency[FMP_TIME_TEXT_SIZE];
+        ratio_text(efficiency, fmp_ratio(self, run->wall_seconds) / run->threads, 100, "%");
+        fprintf(out, " (%d %s, %s efficiency)", run->threads, run->threads == 1 ? "thread" : "threads", efficiency);
+    }
     fputc('\n', out);
     text_line(out, "Runtime:", run->runtime);
     text_line(out, "Encoder:", run->encoder);

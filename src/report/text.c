@@ -7,7 +7,14 @@
 fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run,
                          const fm_report_options *options, fm_error *err)
 {
-    fmp_text_options tables = {.utf8 = options && options->utf8};
+    static const fm_report_options defaults = {0};
+    options = options ? options : &defaults;
+    fmp_text_options tables = {
+        .utf8 = options->utf8,
+        .percentiles = options->percentiles,
+        .self = options->self,
+        .sort = options->sort,
+    };
     if (run) {
         tables.wall_seconds = run->wall_seconds;
         tables.covered_seconds = run->covered_seconds;

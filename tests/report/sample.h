@@ -41,6 +41,10 @@ static inline fmp_snapshot sample_snapshot(void)
         .operation_count = sizeof sample_operations / sizeof sample_operations[0],
         .threads = sample_threads,
         .thread_count = 2,
+        .cost = {.inside_ns = 3.5, .outside_ns = 12},
+        .clock = "tsc",
+        .clock_resolution_ns = 0.5,
+        .clock_read_ns = 7.25,
     };
     for (size_t i = 0; i < snapshot.operation_count; i++) {
         snapshot.self_ns += snapshot.operations[i].self_ns;
@@ -92,6 +96,58 @@ static inline char *capture_text(const fmp_snapshot *snapshot, const fm_report_r
     assert_int_equal(fm_report_text(out, snapshot, run, &options, &err), FM_OK);
     fclose(out);
     return text;
+}
+
+/* A rich snapshot as one that was recorded: with histograms, measures and metrics. Free it. */
+static inline fmp_snapshot *sample_recorded(void)
+{
+    static const uint64_t durations[] = {57, 1200, 1201, 48000, 48001, 999999, 5000000000, 52100000, 57800001, 3};
+    enum { DURATIONS = sizeof durations / sizeof durations[0], OPERATIONS = 6 };
+    fmp_bucket buckets[OPERATIONS][DURATIONS];
+    fmp_operation operations[OPERATIONS];
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        const size_t count = 4 + i;
+        double sum = 0, squares = 0;
+        fmp_operation op = {.category = sample_operations[i].category, .operation = sample_operations[i].operation,
+                            .count = count, .min_ns = UINT64_MAX, .first_ns = durations[0], .threads = (int)i + 1,
+                            .children = 3 * i, .histogram = buckets[i], .histogram_count = count, .last_count = (unsigned)count,
+                            .measures = (unsigned)i % 4, .cpu_ns = i % 4 & FMP_MEASURE_CPU ? 123456789 * i : 0};
+        for (size_t k = 0; k < count; k++) {
+            const uint64_t d = durations[k];
+            buckets[i][k] = (fmp_bucket){.index = fmp_bucket_of(d), .count = 1};
+            op.total_ns += d;
+            op.last_ns[count - 1 - k] = d;
+            op.min_ns = d < op.min_ns ? d : op.min_ns;
+            op.max_ns = d > op.max_ns ? d : op.max_ns;
+            sum += (double)d;
+            squares += (double)d * (double)d;
+        }
+        op.self_ns = op.total_ns - i;
+        op.mean_ns = sum / (double)count;
+        op.stddev_ns = sqrt(squares / (double)count - op.mean_ns * op.mean_ns);
+        if (op.measures & FMP_MEASURE_MEMORY) {
+            op.rss_change = -4096 * (int64_t)i;
+            op.rss_peak_change = 8192;
+            op.live_change = INT64_C(1) << 40;
+        }
+        operations[i] = op;
+    }
+    const fmp_metric_value metrics[] = {
+        {.category = "QUEUE", .name = "depth \xC3\xA9", .unit = "frames", .gauge = true, .count = 7, .last = -3, .min = -5,
+         .max = 12, .mean = 10.0 / 3},
+        {.category = "IO", .name = "bytes", .unit = "B", .count = 2, .sum = INT64_MAX},
+    };
+    fmp_snapshot *snapshot =
+        fmp_snapshot_make(operations, OPERATIONS, sample_threads, sizeof sample_threads / sizeof sample_threads[0],
+                          metrics, sizeof metrics / sizeof metrics[0]);
+    assert_non_null(snapshot);
+    snapshot->cost = (fmp_cost){.inside_ns = 3.5, .outside_ns = 12.1};
+    snapshot->clock_resolution_ns = 1 / 3.0;
+    snapshot->clock_read_ns = 7.25;
+    snapshot->lost = 5;
+    snprintf(snapshot->clock, sizeof snapshot->clock, "clock_gettime");
+    snprintf(snapshot->clock_reason, sizeof snapshot->clock_reason, "the counter is not invariant");
+    return snapshot;
 }
 
 #endif

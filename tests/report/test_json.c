@@ -92,7 +92,7 @@ static void json_holds_the_snapshot(void **state)
     fmp_snapshot snapshot = sample_snapshot();
     fm_report_run run = sample_run();
     json_t *root = parsed(&snapshot, &run);
-    assert_string_equal(text_of(root, "schema"), "facemirror-profile/1");
+    assert_string_equal(text_of(root, "schema"), "facemirror-profile/2");
     compare_operations(json_object_get(root, "categories"), &snapshot);
 
     const json_t *r = json_object_get(root, "run");
@@ -100,10 +100,12 @@ static void json_holds_the_snapshot(void **state)
     assert_string_equal(text_of(r, "encoder"), "libx264");
     assert_true(number(r, "frames") == 971);
     assert_true(number(r, "frames_damaged") == 3);
-    assert_true(number(r, "peak_rss_bytes") == 268435456.0);
+    assert_true(number(json_object_get(root, "memory"), "peak_rss_bytes") == 268435456.0);
+    assert_true(number(root, "runs") == 1);
     assert_true(fabs(number(r, "effective_fps") - 971 / 120.0) < 1e-9);
     assert_true(fabs(number(r, "covered_share") - 0.99) < 1e-9);
     assert_true(fabs(number(r, "parallelism") - 235.478 / 120) < 1e-9);
+    assert_true(fabs(number(r, "parallel_efficiency") - 235.478 / 120 / 6) < 1e-9);
 
     const json_t *threads = json_object_get(root, "threads");
     assert_int_equal(json_array_size(threads), 2);
@@ -114,8 +116,11 @@ static void json_holds_the_snapshot(void **state)
     assert_string_equal(text_of(json_array_get(models, 0), "file"), "face_landmark.onnx");
     const json_t *profiler = json_object_get(root, "profiler");
     assert_true(number(profiler, "scopes") == 9711);
-    assert_true(number(profiler, "scope_cost_ns") > 0);
-    assert_string_equal(text_of(profiler, "clock"), fmp_clock_name());
+    assert_true(number(profiler, "scope_inside_ns") == 3.5);
+    assert_true(number(profiler, "scope_outside_ns") == 12);
+    assert_true(number(profiler, "scope_cost_ns") == 15.5);
+    assert_true(number(profiler, "clock_resolution_ns") == 0.5);
+    assert_string_equal(text_of(profiler, "clock"), "tsc");
     assert_true(number(json_object_get(root, "machine"), "cpu_count") >= 1);
     assert_string_equal(text_of(json_object_get(root, "build"), "version"), "0.1.0");
     assert_true(strlen(text_of(json_object_get(root, "build"), "compiler")) > 0);
