@@ -321,5 +321,5 @@ void fmp_thread_name(const char *name)
     pthread_mutex_lock(&fmp_the_registry.mutex);
     snprintf(recorder->name, FMP_THREAD_NAME_SIZE, "%s", name ? name : "");
     pthread_mutex_unlock(&fmp_the_registry.mutex);
-    fmp_trace_thread_named(recorder->ring, recorder->name);
+    fmp_trace_thread_named(recorder->name);
 }

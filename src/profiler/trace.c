@@ -37,6 +37,7 @@ struct fmp_trace_session {
     uint32_t rings_left;
     bool drop_newest;
     bool ended;
+    bool forgotten; /* of the process that this one was forked from */
     struct fmp_trace_ring *rings;
     struct fmp_trace_session *next; /* of all that still have memory */
 };
@@ -101,10 +102,20 @@ static void free_session(struct fmp_trace_session *session)
     free(session);
 }
 
-static void free_ring(struct fmp_trace_ring *ring)
+static void unmap_ring(struct fmp_trace_ring *ring)
 {
     if (ring->file)
         munmap(ring->file, (size_t)ring->mapping_size);
+    ring->file = NULL;
+}
+
+static void drop_ring(struct fmp_trace_ring *ring)
+{
+    struct fmp_trace_ring **link = &ring->session->rings;
+    while (*link != ring)
+        link = &(*link)->next_of_session;
+    *link = ring->next_of_session;
+    unmap_ring(ring);
     free(ring);
 }
 
@@ -112,11 +123,7 @@ static void free_ring(struct fmp_trace_ring *ring)
 static void release_ring(struct fmp_trace_ring *ring)
 {
     struct fmp_trace_session *session = ring->session;
-    struct fmp_trace_ring **link = &session->rings;
-    while (*link != ring)
-        link = &(*link)->next_of_session;
-    *link = ring->next_of_session;
-    free_ring(ring);
+    drop_ring(ring);
     if (session->ended && !session->rings)
         free_session(session);
 }
@@ -188,12 +195,12 @@ void fmp_trace_detach(void)
     unlock();
 }
 
-void fmp_trace_thread_named(struct fmp_trace_ring *ring, const char *name)
+void fmp_trace_thread_named(const char *name)
 {
-    if (!ring || !ring->file)
+    if (!this_ring || !this_ring->file)
         return;
     lock();
-    copy_thread_name(ring->file->name, name);
+    copy_thread_name(this_ring->file->name, name);
     unlock();
 }
 
@@ -268,10 +275,26 @@ static bool settle_options(const fmp_trace_options *options, fmp_trace_options *
            (out->full == FMP_TRACE_DROP_OLDEST || out->full == FMP_TRACE_DROP_NEWEST);
 }
 
+/* What a forked child could not free at once. */
+static void free_forgotten(void)
+{
+    struct fmp_trace_session *session = tracer.sessions;
+    while (session) {
+        struct fmp_trace_session *next = session->next;
+        if (session->forgotten) {
+            while (session->rings)
+                drop_ring(session->rings);
+            free_session(session);
+        }
+        session = next;
+    }
+}
+
 static int start_session(const char *path, const fmp_trace_options *options)
 {
     if (tracer.running)
         return EBUSY;
+    free_forgotten();
     struct fmp_trace_session *session = calloc(1, sizeof *session);
     if (!session)
         return ENOMEM;
@@ -313,6 +336,20 @@ int fmp_trace_start(const char *path, const fmp_trace_options *options)
     return error;
 }
 
+/* ThreadSanitizer takes a mapping for a write to all of it, and so must not see this one. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(UNDER_THREAD_SANITIZER) && defined(__linux__) && defined(__LP64__)
+#define MAP_UNSEEN(...) ((void *)syscall(SYS_mmap, __VA_ARGS__))
+#else
+#define MAP_UNSEEN(...) mmap(__VA_ARGS__)
+#endif
+
 /*
  * Puts anonymous memory in the place of a ring's mapping: a thread that is
  * just writing writes there. False when that fails.
@@ -325,8 +362,8 @@ static bool cut_loose(struct fmp_trace_ring *ring)
 #if defined(MAP_NORESERVE)
     flags |= MAP_NORESERVE;
 #endif
-    return mmap(ring->file, (size_t)ring->mapping_size, PROT_READ | PROT_WRITE, flags, -1, 0) !=
-           MAP_FAILED;
+    return MAP_UNSEEN(ring->file, (size_t)ring->mapping_size, PROT_READ | PROT_WRITE, flags, -1,
+                      0) != MAP_FAILED;
 }
 
 static int end_session(struct fmp_trace_session *session)
@@ -367,20 +404,23 @@ void fmp_trace_after_fork_in_parent(void)
     unlock();
 }
 
+/*
+ * The child has one thread, and it is here: nobody writes any ring. Only
+ * system calls and stores, as between fork and exec; memory is freed when the
+ * child starts a trace of its own.
+ */
 void fmp_trace_after_fork_in_child(void)
 {
     atomic_store_explicit(&fmp_trace_generation, 0, memory_order_relaxed);
-    /* The child has one thread, and it is here: nobody writes any ring. */
-    while (tracer.sessions) {
-        struct fmp_trace_session *session = tracer.sessions;
-        while (session->rings) {
-            struct fmp_trace_ring *ring = session->rings;
-            session->rings = ring->next_of_session;
-            free_ring(ring);
-        }
-        free_session(session);
+    for (struct fmp_trace_session *session = tracer.sessions; session; session = session->next) {
+        for (struct fmp_trace_ring *ring = session->rings; ring; ring = ring->next_of_session)
+            unmap_ring(ring);
+        fmp_trace_file_close(&session->file);
+        fmp_trace_file_unmap_header(&session->file);
+        session->ended = true;
+        session->forgotten = true;
     }
     tracer.running = NULL;
     this_ring = NULL;
-    pthread_mutex_init(&tracer.mutex, NULL);
+    unlock();
 }

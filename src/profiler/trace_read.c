@@ -133,8 +133,10 @@ static bool read_area(reading *r, uint32_t index, size_t header_size, fmp_trace_
     uint64_t at = (uint64_t)r->header.table_offset + (uint64_t)index * sizeof *area;
     if (!read_at(&r->from, at, area, sizeof *area) || area->offset > r->from.size)
         return false;
-    if (area->size > r->from.size - area->offset)
+    if (area->size > r->from.size - area->offset) {
         area->size = r->from.size - area->offset;
+        r->damaged = true;
+    }
     return area->size >= header_size;
 }
 

@@ -61,8 +61,8 @@ struct fmp_trace_ring *fmp_trace_attach(uint32_t generation, const char *thread_
 /* The calling thread ends (or forgets its ring): its events stay in the file. Without a ring: nothing. */
 void fmp_trace_detach(void);
 
-/* The thread has another name now. `ring` may be NULL. */
-void fmp_trace_thread_named(struct fmp_trace_ring *ring, const char *name);
+/* The calling thread has another name now. Without a ring: nothing. */
+void fmp_trace_thread_named(const char *name);
 
 /*
  * Tells the name behind a number that events will use. Once for each number,
