@@ -30,6 +30,13 @@ static void *work(void *opaque)
             FMP_SCOPE("THREADS", "inner");
         }
         fmp_record(fmp_site_get("THREADS", i % 2 ? "odd" : "even"), 1000);
+        fmp_counter_add(fmp_counter_get("THREADS", "rounds", ""), 1);
+        if (i % 100 == 0) {
+            fmp_gauge_set(fmp_gauge_get("THREADS", "round", ""), i);
+            fmp_context_set(fmp_context_get(i % 200 ? "a " : "b "));
+            FMP_SCOPE_MEASURING("THREADS", "context", FMP_MEASURE_CPU | FMP_MEASURE_MEMORY);
+            fmp_context_set(NULL);
+        }
     }
     atomic_fetch_sub(&running, 1);
     return NULL;
@@ -46,7 +53,16 @@ static void check_operation(const fmp_operation *op)
     assert_true((double)op->total_ns <= (double)op->count * (double)op->max_ns + slack);
     assert_true((double)op->total_ns >= (double)op->count * (double)op->min_ns - slack);
     assert_true(op->stddev_ns >= 0);
-    assert_true(op->p50_ns <= op->p90_ns && op->p90_ns <= op->p99_ns);
+    assert_true(op->p50_ns <= op->p90_ns && op->p90_ns <= op->p99_ns && op->p99_ns <= op->p999_ns);
+    assert_true(op->last_count > 0);
+}
+
+static uint64_t histogram_sum(const fmp_operation *op)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < op->histogram_count; i++)
+        sum += op->histogram[i].count;
+    return sum;
 }
 
 static void snapshots_while_threads_record(void **state)
@@ -80,7 +96,11 @@ static void snapshots_while_threads_record(void **state)
 
     /* The threads have ended; their figures and names have not. */
     fmp_snapshot *s = fmp_snapshot_take();
-    assert_int_equal(s->operation_count, 4);
+    assert_int_equal(s->operation_count, 6);
+    assert_int_equal(find_operation(s, "THREADS", "a context")->count, WORKERS * ROUNDS / 200);
+    assert_int_equal(find_operation(s, "THREADS", "b context")->count, WORKERS * ROUNDS / 200);
+    assert_int_equal(s->metrics[0].sum, WORKERS * ROUNDS);
+    assert_int_equal(s->metrics[1].count, WORKERS * ROUNDS / 100);
     const fmp_operation *outer = find_operation(s, "THREADS", "outer");
     const fmp_operation *inner = find_operation(s, "THREADS", "inner");
     assert_int_equal(outer->count, WORKERS * ROUNDS);
@@ -88,11 +108,15 @@ static void snapshots_while_threads_record(void **state)
     assert_int_equal(outer->threads, WORKERS);
     assert_true(outer->total_ns >= inner->total_ns);
     assert_int_equal(find_operation(s, "THREADS", "odd")->count, WORKERS * ROUNDS / 2);
+    for (size_t i = 0; i < s->operation_count; i++)
+        assert_int_equal(histogram_sum(&s->operations[i]), s->operations[i].count);
+    assert_int_equal(outer->children, WORKERS * ROUNDS);
     assert_int_equal(s->thread_count, WORKERS);
     for (int i = 0; i < WORKERS; i++) {
-        assert_int_equal(s->threads[i].scopes, 3 * ROUNDS);
+        assert_int_equal(s->threads[i].scopes, 3 * ROUNDS + ROUNDS / 100);
         assert_int_equal(strlen(s->threads[i].name), 31);
         assert_memory_equal(s->threads[i].name, "worker ", 7);
+        assert_true(s->threads[i].cpu_ns > 0);
     }
     fmp_snapshot_free(&s);
 }
@@ -143,6 +167,8 @@ static void threads_come_and_go_in_bounded_memory(void **state)
     assert_near(op->stddev_ns * op->stddev_ns, (500.0 * 500.0 - 1) / 12, 1e-6);
     assert_true(op->p50_ns >= 250 * 0.99 && op->p50_ns <= 250 * 1.01);
     assert_true(op->p99_ns >= 495 * 0.99 && op->p99_ns <= 495 * 1.01);
+    assert_int_equal(histogram_sum(op), THREADS);
+    assert_int_equal(op->recorded, THREADS);
     uint64_t busy = 0, scopes = 0;
     for (size_t i = 0; i < s->thread_count; i++) {
         busy += s->threads[i].busy_ns;
