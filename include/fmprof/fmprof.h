@@ -332,6 +332,17 @@ static inline const fmp_site *fmp_site_cached(_Atomic(const fmp_site *) *cache,
     return site;
 }
 
+/* Begins a scope of a site that is registered at the first call while recording is on. */
+static inline void fmp_scope_begin_cached(fmp_scope *scope, _Atomic(const fmp_site *) *cache,
+                                          const char *category, const char *operation,
+                                          unsigned measures)
+{
+    if (FMP_LOAD_RELAXED(&fmp_switched_off))
+        scope->site = NULL;
+    else /* asks again: the first registration of all heeds the environment's FMP_OFF */
+        fmp_scope_begin(scope, fmp_site_cached(cache, category, operation, measures));
+}
+
 static inline const fmp_context *fmp_context_cached(_Atomic(const fmp_context *) *cache,
                                                     const char *prefix)
 {
@@ -365,8 +376,9 @@ static inline void fmp_context_restore(const fmp_context *const *before)
 /* The same with fmp_measure bits. */
 #define FMP_SCOPE_MEASURING(category, operation, measures)                                  \
     static _Atomic(const fmp_site *) FMP_CONCAT(fmp_site_, __LINE__);                       \
-    FMP_SCOPE_SITE(                                                                         \
-        fmp_site_cached(&FMP_CONCAT(fmp_site_, __LINE__), category, operation, measures))
+    FMP_CLEANUP(fmp_scope_end) fmp_scope FMP_CONCAT(fmp_scope_, __LINE__);                  \
+    fmp_scope_begin_cached(&FMP_CONCAT(fmp_scope_, __LINE__),                               \
+                           &FMP_CONCAT(fmp_site_, __LINE__), category, operation, measures)
 
 /* Puts the context of a prefix, a string constant, in force until the end of the block. */
 #define FMP_CONTEXT(prefix)                                                                 \

@@ -15,7 +15,14 @@ namespace fmprof {
 
 class Scope {
 public:
-    explicit Scope(const fmp_site *site) noexcept { fmp_scope_begin(&scope_, site); }
+    /* site: nullptr records nothing. */
+    explicit Scope(const fmp_site *site) noexcept
+    {
+        if (site)
+            fmp_scope_begin(&scope_, site);
+        else
+            scope_.site = nullptr;
+    }
     ~Scope() { fmp_scope_end(&scope_); }
     Scope(const Scope &) = delete;
     Scope &operator=(const Scope &) = delete;
@@ -46,10 +53,13 @@ private:
 #else
 #define FMP_SCOPE_SITE(site_pointer) const ::fmprof::Scope FMP_CONCAT(fmp_scope_, __LINE__)(site_pointer)
 #define FMP_SCOPE(category, operation) FMP_SCOPE_MEASURING(category, operation, FMP_MEASURE_TIME)
+/* While recording is off the site is not even looked at. */
 #define FMP_SCOPE_MEASURING(category, operation, measures)                                  \
-    static const fmp_site *const FMP_CONCAT(fmp_site_, __LINE__) =                          \
-        fmp_site_get_measuring(category, operation, measures);                              \
-    FMP_SCOPE_SITE(FMP_CONCAT(fmp_site_, __LINE__))
+    FMP_SCOPE_SITE(!fmp_enabled() ? nullptr : [&]() noexcept {                              \
+        static const fmp_site *const fmp_own_site =                                         \
+            fmp_site_get_measuring(category, operation, measures);                          \
+        return fmp_own_site;                                                                \
+    }())
 #define FMP_CONTEXT(prefix)                                                                 \
     static const fmp_context *const FMP_CONCAT(fmp_context_, __LINE__) = fmp_context_get(prefix); \
     const ::fmprof::Context FMP_CONCAT(fmp_before_, __LINE__)(FMP_CONCAT(fmp_context_, __LINE__))

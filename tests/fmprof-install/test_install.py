@@ -152,6 +152,12 @@ class Cxx(Installed):
             self.assertEqual({}, self.figures(output), output)
             self.assertIn("caught 5", output)
 
+    def test_switched_off_by_the_environment(self):
+        program = self.build(CXX, "-std=c++17", HERE / "scopes.cpp", "off", True)
+        output = run(program, env={**self.environment, "FMP_OFF": "1"})
+        self.assertEqual({}, self.figures(output))
+        self.assertIn("caught 5, lost 0", output)
+
     def test_disabled_compiles_to_nothing(self):
         for language, compiler, standard, header in (("c", CC, "-std=c17", "fmprof.h"), ("cpp", CXX, "-std=c++17", "fmprof.hpp")):
             source, out = self.folder / f"empty.{language}", self.folder / "empty.o"
