@@ -366,7 +366,7 @@ static void traces_start_and_stop_under_busy_threads(void **state)
     atomic_store(&quit, false);
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, keep_putting, NULL), 0);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 30; i++) {
         start(&(fmp_trace_options){.events_per_thread = 3000,
                                    .threads_max = 3,
                                    .full = i % 2 ? FMP_TRACE_DROP_NEWEST : FMP_TRACE_DROP_OLDEST});
