@@ -50,6 +50,26 @@ typedef struct fm_progress {
     double eta;           /* seconds, negative when not known */
 } fm_progress;
 
+/* How the operations of a category are ordered in the text report. */
+typedef enum fm_profile_sort {
+    FM_PROFILE_SORT_TOTAL = 0,
+    FM_PROFILE_SORT_SELF,
+    FM_PROFILE_SORT_COUNT,
+    FM_PROFILE_SORT_MEAN,
+    FM_PROFILE_SORT_MAX,
+    FM_PROFILE_SORT_P99,
+    FM_PROFILE_SORT_NAME
+} fm_profile_sort;
+
+typedef struct fm_profile_options {
+    fm_profile_sort sort;
+    bool percentiles;   /* p50, p90, p99, p99.9 in place of min and max */
+    bool self;          /* a self-time column in every category */
+    bool subtract_cost; /* takes the profiler's own cost out of the figures */
+    bool trace;         /* also every single event: STEM_trace.fmptrace and STEM_trace.json */
+    bool compat_json;   /* also STEM_profile_compat.json, which holds every sample */
+} fm_profile_options;
+
 typedef struct fm_run_options {
     const char *input;       /* video file, required */
     const char *output_dir;  /* NULL: beside the input */
@@ -70,6 +90,7 @@ typedef struct fm_run_options {
     bool no_debug_video;
     bool landmarks_csv;
     bool overwrite;
+    fm_profile_options profile;
     FILE *report;            /* the text report goes here at the end, however the run ends; NULL: none */
     bool report_utf8;        /* box-drawing rules instead of dashes */
 
@@ -82,7 +103,7 @@ typedef struct fm_run_options {
     bool (*should_stop)(void *opaque);
 } fm_run_options;
 
-enum { FM_RUN_OUTPUTS_MAX = 8, FM_PATH_MAX = 4096 };
+enum { FM_RUN_OUTPUTS_MAX = 12, FM_PATH_MAX = 4096 };
 
 typedef struct fm_run_output {
     const char *kind;        /* "left_video", "right_csv", "profile", ... constant */

@@ -38,6 +38,12 @@ static const char help[] =
     "                        (default: the first of these that works here)\n"
     "      --models DIR      where the ONNX models are\n"
     "      --threads N       processor threads to plan for (default: all)\n"
+    "      --trace           also every event: STEM_trace.fmptrace, and STEM_trace.json for\n"
+    "                        ui.perfetto.dev\n"
+    "      --profile-sort K  total (default), self, count, mean, max, p99, name\n"
+    "      --profile-percentiles, --profile-self   more columns in the report\n"
+    "      --profile-subtract-cost   take the profiler's own cost out of the figures\n"
+    "      --profile-json-compat     also STEM_profile_compat.json: every sample\n"
     "  -q, --quiet           no progress, no report; errors only\n"
     "      --json            a machine-readable summary on stdout instead of the report\n";
 
@@ -59,7 +65,13 @@ enum {
     OPT_ENCODER,
     OPT_MODELS,
     OPT_THREADS,
-    OPT_JSON
+    OPT_JSON,
+    OPT_TRACE,
+    OPT_SORT,
+    OPT_PERCENTILES,
+    OPT_SELF,
+    OPT_SUBTRACT,
+    OPT_COMPAT
 };
 
 static const struct option long_options[] = {
@@ -83,6 +95,12 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPT_THREADS},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, OPT_JSON},
+    {"trace", no_argument, NULL, OPT_TRACE},
+    {"profile-sort", required_argument, NULL, OPT_SORT},
+    {"profile-percentiles", no_argument, NULL, OPT_PERCENTILES},
+    {"profile-self", no_argument, NULL, OPT_SELF},
+    {"profile-subtract-cost", no_argument, NULL, OPT_SUBTRACT},
+    {"profile-json-compat", no_argument, NULL, OPT_COMPAT},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -109,6 +127,7 @@ static bool take_value(int c, fm_run_options *o)
 {
     static const char *const modes[] = {"mirror+au", "mirror", "au"};       /* as fm_run_mode */
     static const char *const midlines[] = {"robust", "brow-chin", "pupils"}; /* as fm_midline_mode */
+    static const char *const sorts[] = {"total", "self", "count", "mean", "max", "p99", "name"}; /* as fm_profile_sort */
     int choice = 0;
     int64_t count = 0;
     bool good = true;
@@ -120,6 +139,10 @@ static bool take_value(int c, fm_run_options *o)
     case OPT_MIDLINE:
         good = choose(optarg, midlines, 3, &choice);
         o->midline = (fm_midline_mode)choice;
+        break;
+    case OPT_SORT:
+        good = choose(optarg, sorts, 7, &choice);
+        o->profile.sort = (fm_profile_sort)choice;
         break;
     case OPT_NEUTRAL:
         good = fm_cli_seconds(optarg, &o->neutral_seconds);
@@ -173,6 +196,21 @@ static int take_option(int c, char **argv, run_command *command)
     case OPT_NEUTRAL_IMAGE:
         o->neutral_image = optarg;
         o->neutral = FM_NEUTRAL_IMAGE;
+        return -1;
+    case OPT_TRACE:
+        o->profile.trace = true;
+        return -1;
+    case OPT_PERCENTILES:
+        o->profile.percentiles = true;
+        return -1;
+    case OPT_SELF:
+        o->profile.self = true;
+        return -1;
+    case OPT_SUBTRACT:
+        o->profile.subtract_cost = true;
+        return -1;
+    case OPT_COMPAT:
+        o->profile.compat_json = true;
         return -1;
     case OPT_NO_SMOOTH:
         o->no_smooth = true;

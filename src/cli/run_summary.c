@@ -16,6 +16,9 @@ static const struct {
     {"right_csv", "action units of the right-mirrored face"},
     {"landmarks_csv", "landmarks, one row a frame"},
     {"profile", "the profile above, as JSON"},
+    {"trace", "every event, for 'facemirror report'"},
+    {"trace_json", "the same for ui.perfetto.dev and chrome://tracing"},
+    {"profile_compat", "every sample of every operation"},
 };
 
 void fm_run_print_outputs(FILE *out, const fm_run_summary *summary)

@@ -109,7 +109,7 @@ static fm_status look_twice(fm_face_models *models, const fm_image *image, fm_fa
     fm_face_runner *runner = NULL;
     fm_status status = fm_tracker_create(&tracker, fm_face_models_topology(models), &options, err);
     if (status == FM_OK)
-        status = fm_face_runner_create(&runner, models, "", FM_FACE_RUNNER_DETECTS, err);
+        status = fm_face_runner_create(&runner, models, FM_FACE_RUNNER_DETECTS, err);
     for (int look = 0; status == FM_OK && look < 2; look++)
         status = fm_face_runner_track(runner, tracker, image, look, face, err);
     fm_face_runner_destroy(&runner);

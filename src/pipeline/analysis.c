@@ -41,7 +41,7 @@ fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
     const fm_face_runner_flags flags = options->no_flip_average
                                            ? FM_FACE_RUNNER_DETECTS
                                            : FM_FACE_RUNNER_DETECTS | FM_FACE_RUNNER_AVERAGES_FLIP;
-    fm_status status = fm_face_runner_create(&a->runner, models, "", flags, err);
+    fm_status status = fm_face_runner_create(&a->runner, models, flags, err);
     if (status == FM_OK)
         status = fm_tracker_create(&a->tracker, a->topology, &a->smoothing, err);
     if (status != FM_OK) {

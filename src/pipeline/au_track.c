@@ -68,7 +68,7 @@ fm_status fm_au_track_create(fm_au_track **out, fm_face_models *models, const ch
     if (status == FM_OK)
         status = open_spool(t, err);
     if (status == FM_OK)
-        status = fm_face_runner_create(&t->runner, models, "AU_", FM_FACE_RUNNER_PLAIN, err);
+        status = fm_face_runner_create(&t->runner, models, FM_FACE_RUNNER_PLAIN, err);
     if (status == FM_OK)
         status = fm_au_neutral_create(&t->clip_neutral, err);
     if (status == FM_OK)
@@ -147,7 +147,10 @@ fm_status fm_au_measure_mirrored(fm_face_runner *runner, const fm_topology *topo
 
     const float *raw;
     float logit;
+    /* The landmarker of the mirrored faces is told apart from the tracker's: AU_FaceMesh_... */
+    const fmp_context *outer = fmp_context_set(fmp_context_get("AU_"));
     fm_status status = fm_face_runner_landmarks(runner, mirrored, &roi, &raw, &logit, err);
+    fmp_context_set(outer);
     if (status != FM_OK)
         return status;
     FMP_SCOPE("AU_EXTRACTION", "au_measure");

@@ -137,15 +137,14 @@ void fm_face_models_describe(const fm_face_models *m, fm_report_model out[FM_FAC
     out[1] = describe(LANDMARKER_NAME, m->files.landmarker, m->landmarker);
 }
 
-static const fmp_site *site(const char *category, const char *prefix, const char *model,
-                            const char *what)
+static const fmp_site *site(const char *category, const char *model, const char *what)
 {
     char name[96];
-    snprintf(name, sizeof name, "%s%s_%s", prefix, model, what);
+    snprintf(name, sizeof name, "%s_%s", model, what);
     return fmp_site_get(category, name);
 }
 
-fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models, const char *prefix,
+fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models,
                                 fm_face_runner_flags flags, fm_error *err)
 {
     *out = NULL;
@@ -165,12 +164,12 @@ fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models, co
         fm_face_runner_destroy(&r);
         return status;
     }
-    r->detector_pre = site("PREPROCESSING", prefix, DETECTOR_NAME, "preprocess");
-    r->detector_run = site("MODEL_INFERENCE", prefix, DETECTOR_NAME, fm_session_backend(models->detector));
-    r->detector_post = site("POSTPROCESSING", prefix, DETECTOR_NAME, "postprocess");
-    r->landmarker_pre = site("PREPROCESSING", prefix, LANDMARKER_NAME, "preprocess");
-    r->landmarker_run = site("MODEL_INFERENCE", prefix, LANDMARKER_NAME, fm_session_backend(models->landmarker));
-    r->landmarker_post = site("POSTPROCESSING", prefix, LANDMARKER_NAME, "postprocess");
+    r->detector_pre = site("PREPROCESSING", DETECTOR_NAME, "preprocess");
+    r->detector_run = site("MODEL_INFERENCE", DETECTOR_NAME, fm_session_backend(models->detector));
+    r->detector_post = site("POSTPROCESSING", DETECTOR_NAME, "postprocess");
+    r->landmarker_pre = site("PREPROCESSING", LANDMARKER_NAME, "preprocess");
+    r->landmarker_run = site("MODEL_INFERENCE", LANDMARKER_NAME, fm_session_backend(models->landmarker));
+    r->landmarker_post = site("POSTPROCESSING", LANDMARKER_NAME, "postprocess");
     *out = r;
     return FM_OK;
 }

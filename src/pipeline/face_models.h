@@ -36,10 +36,8 @@ typedef enum fm_face_runner_flags {
     FM_FACE_RUNNER_AVERAGES_FLIP = 2 /* track() takes the mean of the picture and its mirror image */
 } fm_face_runner_flags;
 
-/*
- * Buffers for one caller. `prefix` goes before operation names ("", "AU_").
- */
-fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models, const char *prefix,
+/* Buffers for one caller. */
+fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models,
                                 fm_face_runner_flags flags, fm_error *err);
 void fm_face_runner_destroy(fm_face_runner **runner);
 

@@ -12,7 +12,7 @@ static fm_status measure_sides(fm_face_models *models, const fm_work *work, cons
                                fm_au_features features[2], fm_error *err)
 {
     fm_face_runner *runner;
-    fm_status status = fm_face_runner_create(&runner, models, "AU_", FM_FACE_RUNNER_PLAIN, err);
+    fm_status status = fm_face_runner_create(&runner, models, FM_FACE_RUNNER_PLAIN, err);
     if (status != FM_OK)
         return status;
     AVFrame *mirrored = av_frame_alloc();

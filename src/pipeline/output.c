@@ -14,6 +14,7 @@ enum {
 typedef struct encode_item {
     AVFrame *frame;   /* exactly one of both is set */
     AVPacket *packet;
+    int64_t index;    /* of the frame */
 } encode_item;
 
 struct fm_output {
@@ -24,7 +25,7 @@ struct fm_output {
     AVFrame *frames[FRAMES_IN_FLIGHT]; /* owns all frames, wherever they are */
     int width, height;
     int64_t origin, audio_origin; /* time 0 of the file, in the time bases of frames and of audio */
-    const fmp_site *site;
+    const fmp_site *site, *frame_flow;
     atomic_llong encoded;
 };
 
@@ -36,18 +37,21 @@ static void drop_item(void *pointer)
 }
 
 fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, const char *site_name,
-                           fm_error *err)
+                           const fmp_site *frame_flow, fm_error *err)
 {
     *out = NULL;
     fm_output *o = calloc(1, sizeof *o);
     if (!o)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the output '%s'", path);
     o->site = fmp_site_get("MEMORY_OPERATIONS", site_name);
+    o->frame_flow = frame_flow;
     fm_status status = fm_outfile_open(&o->file, path, overwrite, err);
     if (status == FM_OK)
         status = fm_queue_create(&o->idle, FRAMES_IN_FLIGHT, NULL, err);
     if (status == FM_OK)
         status = fm_queue_create(&o->queue, FRAMES_IN_FLIGHT + AUDIO_IN_FLIGHT, drop_item, err);
+    if (status == FM_OK)
+        fm_queue_watch(o->queue, fmp_gauge_get("QUEUES", site_name, "items"));
     if (status != FM_OK) {
         fm_output_destroy(&o);
         return status;
@@ -123,22 +127,22 @@ AVFrame *fm_output_take(fm_output *o, const AVFrame *source, fm_error *err)
 }
 
 /* Gives the item to the encoder's thread, or frees it when that has ended. */
-static fm_status send_item(fm_output *o, AVFrame *frame, AVPacket *packet, fm_error *err)
+static fm_status send_item(fm_output *o, AVFrame *frame, AVPacket *packet, int64_t index, fm_error *err)
 {
     encode_item *item = malloc(sizeof *item);
     if (!item) {
         av_packet_free(&packet);
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the encoder's queue");
     }
-    *item = (encode_item){.frame = frame, .packet = packet};
+    *item = (encode_item){.frame = frame, .packet = packet, .index = index};
     if (!fm_queue_push(o->queue, item))
         drop_item(item);
     return FM_OK;
 }
 
-fm_status fm_output_send_frame(fm_output *o, AVFrame *frame, fm_error *err)
+fm_status fm_output_send_frame(fm_output *o, AVFrame *frame, int64_t index, fm_error *err)
 {
-    return send_item(o, frame, NULL, err);
+    return send_item(o, frame, NULL, index, err);
 }
 
 fm_status fm_output_send_audio(fm_output *o, const AVPacket *packet, fm_error *err)
@@ -153,7 +157,7 @@ fm_status fm_output_send_audio(fm_output *o, const AVPacket *packet, fm_error *e
         copy->pts -= o->audio_origin;
     if (copy->dts != AV_NOPTS_VALUE)
         copy->dts -= o->audio_origin;
-    return send_item(o, NULL, copy, err);
+    return send_item(o, NULL, copy, 0, err);
 }
 
 void fm_output_close_input(fm_output *o)
@@ -172,6 +176,7 @@ static fm_status encode_item_now(fm_output *o, const encode_item *item, fm_error
     FMP_SCOPE_SITE(o->site);
     if (item->packet)
         return fm_writer_audio(o->writer, item->packet, err);
+    fmp_flow(o->frame_flow, (uint64_t)item->index, FMP_FLOW_END);
     fm_status status = fm_writer_video(o->writer, item->frame, err);
     if (status == FM_OK)
         atomic_fetch_add(&o->encoded, 1);

@@ -19,9 +19,9 @@
 
 typedef struct fm_output fm_output;
 
-/* Reserves the file under its partial name, and the queue. Nothing is encoded yet. */
+/* Reserves the file under its partial name, and the queue. Nothing is encoded yet. In traces `frame_flow` ends here. */
 fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, const char *site_name,
-                           fm_error *err);
+                           const fmp_site *frame_flow, fm_error *err);
 /* Discards the file unless it was committed. */
 void fm_output_destroy(fm_output **output);
 
@@ -41,8 +41,8 @@ fm_audio_handling fm_output_audio_handling(const fm_output *output);
  * out (*err says so then).
  */
 AVFrame *fm_output_take(fm_output *output, const AVFrame *source, fm_error *err);
-/* Sends the taken frame. */
-fm_status fm_output_send_frame(fm_output *output, AVFrame *frame, fm_error *err);
+/* Sends the taken frame; `index` is its number in the clip. */
+fm_status fm_output_send_frame(fm_output *output, AVFrame *frame, int64_t index, fm_error *err);
 /* Sends a reference to a packet; the packet stays the caller's. */
 fm_status fm_output_send_audio(fm_output *output, const AVPacket *packet, fm_error *err);
 /* No more frames or packets come. */

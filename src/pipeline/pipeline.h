@@ -57,6 +57,8 @@ typedef struct fm_pipeline {
     size_t early_audio_count;
     fm_work *first;         /* the first frame, read before the encoders open */
 
+    const fmp_site *frame_flow;       /* a frame's way through the threads, in traces */
+    const fmp_metric *frames_counter; /* frames decoded */
     fm_coverage coverage;
     pthread_mutex_t failure_lock;
     fm_error failure;       /* the first error of any stage */

@@ -9,6 +9,7 @@ struct fm_queue {
     void (*drop)(void *item);
     size_t capacity, first, count;
     bool closed, aborted;
+    const fmp_metric *gauge; /* NULL: nobody watches */
     void *items[];
 };
 
@@ -43,6 +44,17 @@ void fm_queue_destroy(fm_queue **queue)
     *queue = NULL;
 }
 
+void fm_queue_watch(fm_queue *q, const fmp_metric *gauge)
+{
+    q->gauge = gauge;
+}
+
+static void tell_length(const fm_queue *q)
+{
+    if (q->gauge)
+        fmp_gauge_set(q->gauge, (int64_t)q->count);
+}
+
 bool fm_queue_push(fm_queue *q, void *item)
 {
     pthread_mutex_lock(&q->lock);
@@ -52,6 +64,7 @@ bool fm_queue_push(fm_queue *q, void *item)
     if (taken) {
         q->items[(q->first + q->count) % q->capacity] = item;
         q->count++;
+        tell_length(q);
         pthread_cond_signal(&q->changed_items);
     }
     pthread_mutex_unlock(&q->lock);
@@ -68,6 +81,7 @@ void *fm_queue_pop(fm_queue *q)
         item = q->items[q->first];
         q->first = (q->first + 1) % q->capacity;
         q->count--;
+        tell_length(q);
         pthread_cond_signal(&q->changed_room);
     }
     pthread_mutex_unlock(&q->lock);

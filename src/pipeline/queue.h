@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "facemirror/error.h"
+#include "fmprof/fmprof.h"
 
 typedef struct fm_queue fm_queue;
 
@@ -26,6 +27,9 @@ void fm_queue_destroy(fm_queue **queue);
 bool fm_queue_push(fm_queue *queue, void *item);
 /* Waits for an item. NULL: closed and empty, or aborted. */
 void *fm_queue_pop(fm_queue *queue);
+
+/* From now on `gauge` is told the queue's length whenever it changes. Call it before the queue is shared. */
+void fm_queue_watch(fm_queue *queue, const fmp_metric *gauge);
 
 void fm_queue_close(fm_queue *queue);
 void fm_queue_abort(fm_queue *queue);

@@ -10,6 +10,7 @@
 #include "pipeline/neutral_image.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/run_report.h"
+#include "pipeline/run_trace.h"
 
 enum {
     WORKS = 8,         /* source frames alive at once, the decoder's own apart */
@@ -24,6 +25,7 @@ typedef struct run_state {
     pthread_mutex_t warning_lock;
     char dir[FM_PATH_MAX], stem[FM_PATH_MAX], profile_path[FM_PATH_MAX];
     int threads;
+    fm_outfile trace; /* the event stream; pending while it is wanted */
     uint64_t began_ns, loop_began_ns; /* loop_began_ns 0: the frame loop was not reached */
 } run_state;
 
@@ -126,10 +128,13 @@ static fm_status create_lane(run_state *run, fm_lane_kind kind, const fm_au_feat
 
     char path[FM_PATH_MAX];
     fm_status status = fm_queue_create(&lane->in, QUEUE_LENGTH, NULL, err);
+    if (status == FM_OK)
+        fm_queue_watch(lane->in, fmp_gauge_get("QUEUES", names->draw, "frames"));
     if (status == FM_OK && writes_videos(o)) {
         status = output_path(run, names->video, path, err);
         if (status == FM_OK)
-            status = fm_output_create(&lane->output, path, o->overwrite, names->write, err);
+            status = fm_output_create(&lane->output, path, o->overwrite, names->write,
+                                      run->p.frame_flow, err);
     }
     if (status == FM_OK && names->csv && measures_aus(o)) {
         const fm_au_track_options options = {
@@ -284,6 +289,8 @@ static fm_status set_up(run_state *run, fm_error *err)
     run->summary.height = fm_reader_info(p->reader)->height;
     run->summary.frame_rate = av_q2d(fm_reader_info(p->reader)->frame_rate);
 
+    p->frame_flow = fmp_site_get("PIPELINE", "frame");
+    p->frames_counter = fmp_counter_get("PIPELINE", "frames_read", "frames");
     fm_au_features neutral[2];
     memset(neutral, 0, sizeof neutral);
     status = plan_paths(run, err);
@@ -301,14 +308,22 @@ static fm_status set_up(run_state *run, fm_error *err)
         status = fm_work_pool_create(&p->pool, WORKS, err);
     if (status == FM_OK)
         status = fm_queue_create(&p->decoded, QUEUE_LENGTH, NULL, err);
+    if (status == FM_OK)
+        fm_queue_watch(p->decoded, fmp_gauge_get("QUEUES", "analysis", "frames"));
+    if (status == FM_OK && (o->profile.trace || o->profile.compat_json))
+        status = fm_run_trace_open(&run->trace, run->dir, run->stem, err);
     return status;
 }
 
 static fm_status process(run_state *run, fm_error *err)
 {
     fmp_reset(); /* the profile is of the frame loop; loading stands apart */
+    fm_status status = FM_OK;
+    if (run->trace.pending)
+        status = fm_run_trace_start(&run->trace, run->p.options, err);
     run->loop_began_ns = fmp_now();
-    fm_status status = fm_pipeline_prime(&run->p, err);
+    if (status == FM_OK)
+        status = fm_pipeline_prime(&run->p, err);
     if (status == FM_OK)
         status = open_pictures(run, err);
     if (status == FM_OK)
@@ -392,6 +407,7 @@ static fm_status conclude(run_state *run, fm_error *err)
 static void tear_down(run_state *run)
 {
     fm_pipeline *p = &run->p;
+    fm_outfile_discard(&run->trace);
     /* Works left in queues go back to their pool before it is destroyed. */
     fm_work_release(p->first);
     for (int i = 0; i < FM_LANES; i++) {
@@ -417,6 +433,24 @@ static void tear_down(run_state *run)
     pthread_mutex_destroy(&run->warning_lock);
 }
 
+/* What cannot be written of the event stream is a warning: the run itself is whole. */
+static void finish_trace(run_state *run, bool writable)
+{
+    const fm_profile_options *profile = &run->p.options->profile;
+    fm_error err = {0};
+    fm_status status = fm_run_trace_finish(&run->trace, run->dir, run->stem, profile, writable, &err);
+    if (status != FM_OK) {
+        warn(run, err.message);
+        return;
+    }
+    if (writable && profile->trace) {
+        add_output(run, "trace", "_trace.fmptrace", FM_OK, NULL);
+        add_output(run, "trace_json", "_trace.json", FM_OK, NULL);
+    }
+    if (writable && profile->compat_json)
+        add_output(run, "profile_compat", "_profile_compat.json", FM_OK, NULL);
+}
+
 /* A run that reached its frame loop leaves a report, however it ended. */
 static fm_status report(run_state *run, fm_status run_status, fm_error *err)
 {
@@ -427,6 +461,8 @@ static fm_status report(run_state *run, fm_status run_status, fm_error *err)
                                            writable ? run->profile_path : NULL, &report_err);
     if (status == FM_OK && writable)
         add_output(run, "profile", "_profile.json", FM_OK, NULL);
+    if (run->trace.pending)
+        finish_trace(run, writable);
     if (status != FM_OK && (run_status == FM_OK || run_status == FM_E_DAMAGED))
         return fm_fail(err, status, "%s", report_err.message);
     return run_status;

@@ -135,9 +135,17 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     fmp_snapshot *snapshot = fmp_snapshot_take();
     if (!snapshot)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
+    if (p->options->profile.subtract_cost)
+        fmp_snapshot_subtract_cost(snapshot);
     fm_status status = FM_OK;
     if (p->options->report) {
-        const fm_report_options options = {.utf8 = p->options->report_utf8};
+        const fm_profile_options *profile = &p->options->profile;
+        const fm_report_options options = {
+            .utf8 = p->options->report_utf8,
+            .sort = (fmp_sort)profile->sort, /* the same order of names */
+            .percentiles = profile->percentiles,
+            .self = profile->self,
+        };
         status = fm_report_text(p->options->report, snapshot, &run, &options, err);
     }
     if (json_path && status == FM_OK)

@@ -11,6 +11,12 @@ enum { EARLY_AUDIO_MAX = 1024 };
 
 /* --- reading -------------------------------------------------------------- */
 
+/* A frame's way through all stages and threads. */
+static void follow_frame(const fm_pipeline *p, const fm_work *work, fmp_flow_step step)
+{
+    fmp_flow(p->frame_flow, (uint64_t)work->index, step);
+}
+
 static fm_status read_item(fm_pipeline *p, fm_work *work, AVPacket *packet, fm_read_kind *kind,
                            fm_error *err)
 {
@@ -19,11 +25,15 @@ static fm_status read_item(fm_pipeline *p, fm_work *work, AVPacket *packet, fm_r
     {
         FMP_SCOPE("MEMORY_OPERATIONS", "frame_read");
         status = fm_reader_next(p->reader, kind, work->frame, packet, err);
+        if (status == FM_OK && *kind == FM_READ_FRAME) {
+            work->index = p->frames_read++;
+            follow_frame(p, work, FMP_FLOW_BEGIN);
+        }
     }
     fm_coverage_leave(&p->coverage);
     if (status == FM_OK && *kind == FM_READ_FRAME) {
+        fmp_counter_add(p->frames_counter, 1);
         work->image = fm_image_from_frame(work->frame);
-        work->index = p->frames_read++;
         work->seconds = (double)work->frame->pts * av_q2d(fm_reader_info(p->reader)->time_base);
     }
     return status;
@@ -139,6 +149,8 @@ void fm_stage_read(fm_pipeline *p)
 static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
 {
     fm_coverage_enter(&p->coverage);
+    FMP_SCOPE("ANALYSIS", "analyse_frame");
+    follow_frame(p, work, FMP_FLOW_STEP);
     fm_status status = fm_analysis_frame(p->analysis, work, err);
     if (status == FM_OK && p->landmarks)
         status = fm_landmarks_csv_frame(p->landmarks, work, err);
@@ -182,6 +194,7 @@ static const char *const encode_names[FM_LANES] = {"left encoder", "right encode
 static void draw_mirror(const fm_lane *lane, fm_work *work, fm_image *picture)
 {
     FMP_SCOPE_SITE(lane->draw_site);
+    follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
     const fm_side keep = lane->kind == FM_LANE_LEFT ? FM_SIDE_LEFT : FM_SIDE_RIGHT;
     if (work->has_line)
         fm_mirror_yuv420(&work->image, picture, &work->line, keep, FM_MIRROR_SEAM_DEFAULT);
@@ -196,6 +209,7 @@ static void draw_debug(const fm_lane *lane, fm_work *work, fm_image *picture)
         fm_copy_yuv420(&work->image, picture);
     }
     FMP_SCOPE_SITE(lane->draw_site);
+    follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
     const bool found = work->face.found;
     fm_draw_debug(picture, found ? work->face.points : NULL,
                   fm_face_models_topology(lane->pipeline->models),
@@ -227,7 +241,7 @@ static fm_status draw_and_send(fm_lane *lane, fm_work *work, fm_error *err)
     if (status == FM_OK)
         atomic_fetch_add(&lane->done, 1);
     if (status == FM_OK && lane->output)
-        status = fm_output_send_frame(lane->output, frame, err);
+        status = fm_output_send_frame(lane->output, frame, work->index, err);
     return status;
 }
 

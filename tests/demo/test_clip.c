@@ -108,7 +108,7 @@ static void track_video(const char *path, measured *m)
     AVPacket *packet = av_packet_alloc();
     assert_true(face && frame && packet);
     assert_int_equal(fm_face_models_open(&models, models_dir(), NULL, NULL, &err), FM_OK);
-    assert_int_equal(fm_face_runner_create(&runner, models, "", FM_FACE_RUNNER_DETECTS, &err), FM_OK);
+    assert_int_equal(fm_face_runner_create(&runner, models, FM_FACE_RUNNER_DETECTS, &err), FM_OK);
     assert_int_equal(fm_tracker_create(&tracker, fm_face_models_topology(models), &unsmoothed, &err), FM_OK);
     assert_int_equal(fm_reader_open(&reader, path, &(fm_reader_options){0}, &err), FM_OK);
     for (;;) {

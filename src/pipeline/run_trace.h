@@ -1,0 +1,26 @@
+/*
+ * The event stream of a run (--trace, --profile-json-compat): its file, and
+ * what is made of it at the end.
+ *
+ * The stream is written to its partial name, which a crash leaves behind,
+ * readable ("facemirror report .STEM_trace.fmptrace.partial --format trace").
+ *
+ * Thread-safety: Unsafe; one run at a time in a process can have a trace.
+ */
+#ifndef FM_PIPELINE_RUN_TRACE_H
+#define FM_PIPELINE_RUN_TRACE_H
+
+#include "base/file.h"
+
+/* Reserves the file. */
+fm_status fm_run_trace_open(fm_outfile *file, const char *dir, const char *stem, fm_error *err);
+/* Begins recording. */
+fm_status fm_run_trace_start(fm_outfile *file, const fm_run_options *options, fm_error *err);
+/*
+ * Ends recording and, when `keep`, writes what `profile` asks for:
+ * STEM_trace.fmptrace and STEM_trace.json, STEM_profile_compat.json.
+ */
+fm_status fm_run_trace_finish(fm_outfile *file, const char *dir, const char *stem,
+                              const fm_profile_options *profile, bool keep, fm_error *err);
+
+#endif
