@@ -100,6 +100,21 @@ class C(Installed):
         self.assertNotIn("wave", run(program, env={**self.environment, "FMP_OFF": "1"}))
         self.assertIn("wave", run(program, env={**self.environment, "FMP_OFF": "0"}))
 
+    def test_meson_subproject(self):
+        project = self.folder / "project"
+        (project / "subprojects").mkdir(parents=True)
+        (project / "subprojects" / "fmprof").symlink_to(SOURCE)
+        (project / "program.c").write_text(program_of_the_manual(), encoding="utf-8")
+        (project / "meson.build").write_text(
+            "project('user', 'c', default_options: 'c_std=c17')\n"
+            "fmprof = dependency('fmprof', fallback: ['fmprof', 'fmprof_dep'])\n"
+            "maths = meson.get_compiler('c').find_library('m')\n"
+            "executable('program', 'program.c', dependencies: [fmprof, maths])\n", encoding="utf-8")
+        environment = {k: v for k, v in self.environment.items() if k != "PKG_CONFIG_PATH"}
+        run("meson", "setup", project / "build", project, "--wrap-mode=forcefallback", env=environment)
+        run("meson", "compile", "-C", project / "build", "program", env=environment)
+        self.assertIn("wave", run(project / "build" / "program", env=environment))
+
     def test_library_needs_the_c_library_alone(self):
         library = self.prefix / "lib" / "libfmprof.so"
         for name in self.needed(library):
