@@ -65,13 +65,14 @@ static void thread_metadata(chrome *c, size_t index)
     fmp_write_text(&c->writer, "}}");
 }
 
-static void scope_event(chrome *c, uint64_t thread_id, const fmp_step *step)
+/* One complete event; a begin and an end would take twice the space. */
+static void scope_event(chrome *c, uint64_t thread_id, uint64_t start, uint64_t end,
+                        const fmp_trace_name *name)
 {
-    fmp_trace_name name = fmp_trace_name_at(c->trace, step->event->name);
     begin_event(c, "X", thread_id);
-    time_member(c, ",\"ts\":", step->at_ns);
-    time_member(c, ",\"dur\":", step->end_ns - step->at_ns);
-    name_members(c, &name);
+    time_member(c, ",\"ts\":", start);
+    time_member(c, ",\"dur\":", end - start);
+    name_members(c, name);
     fmp_write_char(&c->writer, '}');
 }
 
@@ -85,11 +86,16 @@ static void mark_event(chrome *c, uint64_t thread_id, const fmp_step *step)
     fmp_write_char(&c->writer, '}');
 }
 
-/* Bound to the scope around it ("bp":"e"); ids of 64 bits are strings, a double could not hold them. */
+/*
+ * Bound to the scope around it ("bp":"e"); where there is none, one without
+ * duration stands in. Ids of 64 bits are strings, a double could not hold them.
+ */
 static void flow_event(chrome *c, uint64_t thread_id, const fmp_step *step)
 {
     fmp_event_kind kind = step->event->kind;
     fmp_trace_name name = fmp_trace_name_at(c->trace, step->event->name);
+    if (!step->parent)
+        scope_event(c, thread_id, step->at_ns, step->at_ns, &name);
     begin_event(c, kind == FMP_EVENT_FLOW_BEGIN ? "s" : kind == FMP_EVENT_FLOW_STEP ? "t" : "f",
                 thread_id);
     time_member(c, ",\"ts\":", step->at_ns);
@@ -109,8 +115,9 @@ static void thread_events(chrome *c, size_t index)
     while (fmp_walk_next(&walk, &step)) {
         if (step.kind == FMP_STEP_END)
             continue;
+        fmp_trace_name name = fmp_trace_name_at(c->trace, step.event->name);
         switch (step.event->kind) {
-        case FMP_EVENT_SCOPE: scope_event(c, id, &step); break;
+        case FMP_EVENT_SCOPE: scope_event(c, id, step.at_ns, step.end_ns, &name); break;
         case FMP_EVENT_MARK: mark_event(c, id, &step); break;
         case FMP_EVENT_FLOW_BEGIN:
         case FMP_EVENT_FLOW_STEP:

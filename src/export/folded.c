@@ -12,13 +12,9 @@
 #include "walk.h"
 #include "writer.h"
 
-/* ';' and line ends mean something in this format; other control characters would confuse terminals. */
-static const char banned[] = ";\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14"
-                             "\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
-
 static void frame(fmp_writer *w, const char *name)
 {
-    fmp_write_utf8(w, name && *name ? name : "(no name)", banned, '_');
+    fmp_write_line(w, name && *name ? name : "(no name)", ';', '_');
 }
 
 static void weight(fmp_writer *w, uint64_t nanoseconds)

@@ -22,7 +22,7 @@ static void frame(fmp_writer *w, bool first, const char *name, const char *categ
 {
     fmp_write_text(w, first ? "\n{\"name\":" : ",\n{\"name\":");
     fmp_write_json(w, name && *name ? name : "(no name)");
-    if (category) { /* shown as the frame's file, by which speedscope can colour */
+    if (category && *category) { /* shown as the frame's file, by which speedscope can colour */
         fmp_write_text(w, ",\"file\":");
         fmp_write_json(w, category);
     }

@@ -116,25 +116,40 @@ void fmp_write_double(fmp_writer *writer, double value)
 static void write_escaped(fmp_writer *writer, int32_t character)
 {
     static const char hex[] = "0123456789abcdef";
+    static const char from[] = "\b\t\n\f\r\"\\", to[] = "btnfr\"\\";
+    const char *brief = strchr(from, character);
     char escape[] = "\\u0000";
+    if (brief) { /* some readers of traces know these alone */
+        escape[1] = to[brief - from];
+        fmp_write(writer, escape, 2);
+        return;
+    }
     escape[4] = hex[character >> 4 & 15];
     escape[5] = hex[character & 15];
     fmp_write(writer, escape, 6);
 }
 
+/* Most names are of printable ASCII: a run of it is copied at once. */
+static const char *plain_run(fmp_writer *writer, const char *at, const char *but)
+{
+    const char *begin = at;
+    while (*at > 0x1F && *at < 0x7F && *at != but[0] && *at != but[1])
+        at++;
+    fmp_write(writer, begin, (size_t)(at - begin));
+    return at;
+}
+
 void fmp_write_json(fmp_writer *writer, const char *text)
 {
     fmp_write_char(writer, '"');
-    for (const char *at = text ? text : ""; *at;) {
+    for (const char *at = text ? text : ""; *(at = plain_run(writer, at, "\"\\"));) {
         const char *begin = at;
         int32_t character = fmp_utf8_next(&at);
         if (character < 0) {
             fmp_write(writer, replacement, sizeof replacement - 1);
-        } else if (character < 0x20 || character == 0x7F) {
+        } else if (character < 0x20 || character == '"' || character == '\\') {
             write_escaped(writer, character);
         } else {
-            if (character == '"' || character == '\\')
-                fmp_write_char(writer, '\\');
             fmp_write(writer, begin, (size_t)(at - begin));
         }
     }
@@ -158,14 +173,15 @@ void fmp_write_csv(fmp_writer *writer, const char *text)
     fmp_write_char(writer, '"');
 }
 
-void fmp_write_utf8(fmp_writer *writer, const char *text, const char *banned, char instead)
+void fmp_write_line(fmp_writer *writer, const char *text, char banned, char instead)
 {
-    for (const char *at = text ? text : ""; *at;) {
+    const char both[] = {banned, banned};
+    for (const char *at = text ? text : ""; *(at = plain_run(writer, at, both));) {
         const char *begin = at;
         int32_t character = fmp_utf8_next(&at);
         if (character < 0)
             fmp_write(writer, replacement, sizeof replacement - 1);
-        else if (character < 0x80 && strchr(banned, character))
+        else if (character == banned || character < 0x20 || character == 0x7F)
             fmp_write_char(writer, instead);
         else
             fmp_write(writer, begin, (size_t)(at - begin));

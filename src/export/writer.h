@@ -45,7 +45,7 @@ void fmp_write_json(fmp_writer *writer, const char *text);
 /* A CSV field in quotes (RFC 4180); invalid UTF-8 becomes U+FFFD, NULL "". */
 void fmp_write_csv(fmp_writer *writer, const char *text);
 
-/* Valid UTF-8: invalid bytes become U+FFFD; a character of `banned` becomes `instead`. NULL is "". */
-void fmp_write_utf8(fmp_writer *writer, const char *text, const char *banned, char instead);
+/* Valid UTF-8 on one line: control characters and `banned` become `instead`, invalid bytes U+FFFD. NULL is "". */
+void fmp_write_line(fmp_writer *writer, const char *text, char banned, char instead);
 
 #endif
