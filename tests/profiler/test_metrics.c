@@ -210,10 +210,11 @@ static void allocations_show_as_memory(void **state)
     const fmp_operation *take = find_operation(s, "MEMORY", "take");
     const fmp_operation *give = find_operation(s, "MEMORY", "give");
     assert_int_equal(take->measures, FMP_MEASURE_MEMORY);
-    assert_true(take->rss_change >= SIZE - SIZE / 16 && take->rss_change < 2 * (int64_t)SIZE);
+    assert_true(take->rss_change >= SIZE - SIZE / 16);
     assert_int_equal(take->rss_peak_change, take->rss_change);
-    assert_true(give->rss_change <= 0);
-    if (fmp_live_bytes() > 0) { /* the sanitizers' allocators tell nothing */
+    if (fmp_live_bytes() > 0) { /* the sanitizers' allocators tell nothing, and use memory beside */
+        assert_true(take->rss_change < SIZE + SIZE / 16);
+        assert_true(give->rss_change <= -(SIZE - SIZE / 16));
         assert_true(take->live_change >= SIZE && take->live_change < SIZE + SIZE / 16);
         assert_true(give->live_change <= -SIZE);
     }

@@ -110,7 +110,7 @@ static void snapshots_while_threads_record(void **state)
     assert_int_equal(find_operation(s, "THREADS", "odd")->count, WORKERS * ROUNDS / 2);
     for (size_t i = 0; i < s->operation_count; i++)
         assert_int_equal(histogram_sum(&s->operations[i]), s->operations[i].count);
-    assert_int_equal(outer->children, WORKERS * ROUNDS);
+    assert_int_equal(outer->children, WORKERS * (ROUNDS + ROUNDS / 100));
     assert_int_equal(s->thread_count, WORKERS);
     for (int i = 0; i < WORKERS; i++) {
         assert_int_equal(s->threads[i].scopes, 3 * ROUNDS + ROUNDS / 100);
