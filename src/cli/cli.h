@@ -15,6 +15,8 @@
 int fm_cmd_run(int argc, char **argv);
 int fm_cmd_models(int argc, char **argv);
 int fm_cmd_demo_clip(int argc, char **argv);
+int fm_cmd_report(int argc, char **argv);
+int fm_cmd_merge(int argc, char **argv);
 
 /* Prints "facemirror: MESSAGE" and returns the exit code of the error. */
 int fm_cli_fail(const fm_error *err);

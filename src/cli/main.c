@@ -13,6 +13,8 @@ static const char help[] =
     "Usage:\n"
     "  facemirror [run] VIDEO... [-o DIR] [options]   process clips\n"
     "  facemirror demo-clip -o FILE [options]         make a clip with known motion from a portrait\n"
+    "  facemirror report FILE... [--format FORMAT]    show the profile of a run again\n"
+    "  facemirror merge FILE.json... -o OUT.json      add up the profiles of several runs\n"
     "  facemirror models import FILE.tflite -o FILE.onnx\n"
     "  facemirror COMMAND --help                      the options of a command\n"
     "  facemirror --version\n"
@@ -33,6 +35,8 @@ static const struct {
     {"run", fm_cmd_run},
     {"demo-clip", fm_cmd_demo_clip},
     {"models", fm_cmd_models},
+    {"report", fm_cmd_report},
+    {"merge", fm_cmd_merge},
 };
 
 int main(int argc, char **argv)

@@ -113,6 +113,20 @@ void fm_json_text(fm_json *json, const char *key, const char *text)
     put_string(json->out, text);
 }
 
+enum { REAL_TEXT_SIZE = 40 };
+
+static void real_text(char text[REAL_TEXT_SIZE], double value)
+{
+    snprintf(text, REAL_TEXT_SIZE, "%.15g", value + 0.0); /* -0 becomes 0 */
+}
+
+double fm_json_rounded(double value)
+{
+    char text[REAL_TEXT_SIZE];
+    real_text(text, value);
+    return isfinite(value) ? strtod(text, NULL) : value;
+}
+
 void fm_json_real(fm_json *json, const char *key, double value)
 {
     if (!isfinite(value)) {
@@ -120,8 +134,8 @@ void fm_json_real(fm_json *json, const char *key, double value)
         return;
     }
     lead(json, key);
-    char text[40];
-    snprintf(text, sizeof text, "%.15g", value + 0.0); /* -0 becomes 0 */
+    char text[REAL_TEXT_SIZE];
+    real_text(text, value);
     bool point = false; /* the locale's may have several bytes */
     for (const char *c = text; *c; c++) {
         const bool of_number = strchr("0123456789+-e", *c) != NULL;

@@ -36,6 +36,8 @@ void fm_json_integer(fm_json *json, const char *key, int64_t value);
 void fm_json_count(fm_json *json, const char *key, uint64_t value); /* INT64_MAX at most */
 void fm_json_text(fm_json *json, const char *key, const char *text); /* NULL: null */
 void fm_json_real(fm_json *json, const char *key, double value); /* 15 digits; not finite: null */
+/* The value as fm_json_real writes it and a reader takes it, so that what is derived from both is the same. */
+double fm_json_rounded(double value);
 /*
  * Nanoseconds as seconds: all digits, as far as a double can tell them apart (52 days; beyond, the
  * nearest that a reader takes back to the same). fm_json_nanoseconds is the reader's inverse.

@@ -85,9 +85,8 @@ static void run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_r
     ratio_text(text, fmp_ratio(self, run->wall_seconds), 1, "");
     fprintf(out, "%s stages busy on average", text);
     if (run->threads > 0) {
-        char efficiency[FMP_TIME_TEXT_SIZE];
-        ratio_text(efficiency, fmp_ratio(self, run->wall_seconds) / run->threads, 100, "%");
-        fprintf(out, " (%d %s, %s efficiency)", run->threads, run->threads == 1 ? "thread" : "threads", efficiency);
+        ratio_text(text, fmp_ratio(self, run->wall_seconds) / run->threads, 100, "%");
+        fprintf(out, ", %s of %d processor %s", text, run->threads, run->threads == 1 ? "thread" : "threads");
     }
     fputc('\n', out);
     text_line(out, "Runtime:", run->runtime);

@@ -121,7 +121,7 @@ class Text(h.Case):
             self.assertAlmostEqual(sum(float(row[6]) for row in rows), 100, delta=0.05 * len(rows) + 0.01)
 
     def check_profile(self, profile):
-        self.assertEqual(profile['schema'], 'facemirror-profile/1')
+        self.assertEqual(profile['schema'], 'facemirror-profile/2')
         facts = profile['run']
         self.assertEqual((facts['input'], facts['status'], facts['frames']), ('face.mp4', 'ok', 16))
         self.assertAlmostEqual(sum(c['share'] for c in profile['categories']), 1, places=6)

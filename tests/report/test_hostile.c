@@ -32,10 +32,11 @@ static char *changed(const char *from, const char *to)
     const char *at = strstr(text, from);
     if (!at)
         fail_msg("no %s in\n%s", from, text);
-    const size_t size = strlen(text) + strlen(to) + 1;
+    const size_t before = (size_t)(at - text), size = strlen(text) + strlen(to) + 1;
     char *out = malloc(size);
     assert_non_null(out);
-    snprintf(out, size, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    memcpy(out, text, before);
+    snprintf(out + before, size - before, "%s%s", to, text + before + strlen(from));
     free(text);
     return out;
 }

@@ -180,6 +180,25 @@ static void long_times_settle(void **state)
     }
 }
 
+/* What is derived from a time is derived from the time that stands in the file. */
+static void derived_figures_agree_with_the_file(void **state)
+{
+    (void)state;
+    fmp_snapshot *snapshot = sample_recorded();
+    snapshot->cost = (fmp_cost){.inside_ns = 100.0 / 3, .outside_ns = 1e-3 / 7};
+    for (int i = 1; i < 2000; i++) {
+        const fm_report_run run = {.wall_seconds = i / 7.0, .covered_seconds = i / 9.0, .frames = 3 * i, .threads = 3};
+        char *text = written(snapshot, &run);
+        fm_profile *profile = loaded(text);
+        char *again = rewritten(profile);
+        assert_string_equal(text, again);
+        free(again);
+        free(text);
+        fm_profile_free(&profile);
+    }
+    fmp_snapshot_free(&snapshot);
+}
+
 static void unknown_figures_stay_unknown(void **state)
 {
     (void)state;
@@ -376,6 +395,7 @@ int main(void)
         cmocka_unit_test(loading_gives_what_was_written),
         cmocka_unit_test(a_real_recording_survives),
         cmocka_unit_test(long_times_settle),
+        cmocka_unit_test(derived_figures_agree_with_the_file),
         cmocka_unit_test(unknown_figures_stay_unknown),
         cmocka_unit_test(the_text_of_a_loaded_profile_is_the_same),
         cmocka_unit_test(merging_with_itself_doubles),

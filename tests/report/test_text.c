@@ -38,7 +38,7 @@ static void summary_has_every_fact(void **state)
     has_line(text, "Effective speed:      8.1 fps");
     has_line(text, "Time per frame:       123.6ms");
     has_line(text, "Explained:            99.0% of the wall time has a scope open");
-    has_line(text, "Parallelism:          2.0 stages busy on average (6 threads, 32.7% efficiency)");
+    has_line(text, "Parallelism:          2.0 stages busy on average, 32.7% of 6 processor threads");
     has_line(text, "Runtime:              ONNX Runtime 1.29.0");
     has_line(text, "Encoder:              libx264");
     has_line(text, "Peak memory:          256.0 MiB");

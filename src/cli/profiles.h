@@ -1,0 +1,10 @@
+/* Profiles given on a command line. Thread-safety: Safe on distinct arguments. */
+#ifndef FM_CLI_PROFILES_H
+#define FM_CLI_PROFILES_H
+
+#include "report/profile.h"
+
+/* Loads one or more profiles; several become one, as fm_profile_merge makes it. */
+fm_status fm_cli_load_profiles(char *const *paths, size_t count, fm_profile **out, fm_error *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* write_sample FILE: a profile with every kind of figure, as a run writes it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "document.h"
+
+int main(int argc, char **argv)
+{
+    FILE *out = argc == 2 ? fopen(argv[1], "w") : NULL;
+    if (!out)
+        return 2;
+    fmp_snapshot *snapshot = sample_recorded();
+    const fm_report_run run = sample_run();
+    fm_error err = {0};
+    const fm_status status = fm_report_json(out, snapshot, &run, &err);
+    fmp_snapshot_free(&snapshot);
+    return fclose(out) == 0 && status == FM_OK ? 0 : 1;
+}
