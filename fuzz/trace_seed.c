@@ -1,4 +1,4 @@
-/* trace_seed FILE [left-open]: writes a small trace with every kind of event for the fuzzer to start from. */
+/* trace_seed FILE [left-open]: writes a small trace with every kind of event as a seed. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -34,7 +34,10 @@ typedef enum fmp_trace_state {
     FMP_TRACE_COMPLETE = 1
 } fmp_trace_state;
 
-typedef enum fmp_trace_area_type { FMP_TRACE_AREA_NAMES = 1, FMP_TRACE_AREA_RING = 2 } fmp_trace_area_type;
+typedef enum fmp_trace_area_type {
+    FMP_TRACE_AREA_NAMES = 1,
+    FMP_TRACE_AREA_RING = 2
+} fmp_trace_area_type;
 
 typedef struct fmp_trace_file_area {
     uint64_t offset; /* from the file's beginning */

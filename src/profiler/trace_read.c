@@ -127,7 +127,7 @@ static bool read_header(reading *r, char *message, size_t message_size)
     return true;
 }
 
-/* Reads an entry of the table and cuts the area to the file; false when there is nothing to read. */
+/* Reads an entry of the table and cuts the area to the file; false when nothing is left. */
 static bool read_area(reading *r, uint32_t index, size_t header_size, fmp_trace_file_area *area)
 {
     uint64_t at = (uint64_t)r->header.table_offset + (uint64_t)index * sizeof *area;
@@ -283,7 +283,7 @@ typedef struct ring_slots {
     uint64_t dropped;
 } ring_slots;
 
-/* Reads slots [first, first + count); those beyond the file and those that hold no event are dropped. */
+/* Reads slots [first, first + count); those without an event or beyond the file count as dropped. */
 static bool read_slots(reading *r, ring_slots *slots, uint64_t first, uint64_t count,
                        fmp_raw_events *events)
 {

@@ -58,7 +58,10 @@ struct fmp_trace_ring {
  */
 struct fmp_trace_ring *fmp_trace_attach(uint32_t generation, const char *thread_name);
 
-/* The calling thread ends (or forgets its ring): its events stay in the file. Without a ring: nothing. */
+/*
+ * The calling thread ends: its events stay in the file, its ring is freed and
+ * must not be used any more. Without a ring: nothing.
+ */
 void fmp_trace_detach(void);
 
 /* The calling thread has another name now. Without a ring: nothing. */
@@ -77,7 +80,7 @@ void fmp_trace_before_fork(void);
 void fmp_trace_after_fork_in_parent(void);
 void fmp_trace_after_fork_in_child(void);
 
-/* The ring's end is reached: true when it goes round, false when the event was counted as dropped. */
+/* The ring's end is reached: true when it goes round, false when the event counts as dropped. */
 bool fmp_trace_ring_end(struct fmp_trace_ring *ring);
 
 /*

@@ -1,4 +1,4 @@
-/* Names of all kinds; and files that are cut, bent or made up: what is readable comes, never a crash. */
+/* Names of all kinds; files that are cut, bent or made up: what is readable comes, no crash. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -154,7 +154,7 @@ static void a_hundred_thousand_names(void **state)
         snprintf(text[i], sizeof text[i], "operation %05u", (unsigned)i);
         fmp_trace_define_name(FIRST_OF_MANY + 3 * i, "MANY", text[i], NULL);
         if (i == NAMES / 2)
-            assert_int_equal(fmp_trace_stop(), 0); /* the rest is known when the next trace starts */
+            assert_int_equal(fmp_trace_stop(), 0); /* the next trace has the rest at its start */
     }
     assert_int_equal(fmp_trace_start(trace_path, NULL), 0);
     struct fmp_trace_ring *ring = attach("main");

@@ -1,4 +1,4 @@
-/* Events that are put come back: order, nesting, both ways to be full, threads, files that cannot be made. */
+/* Events that are put come back: order, nesting, full rings, threads, files that cannot be made. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
