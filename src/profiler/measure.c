@@ -82,7 +82,7 @@ static int open_statm(void)
 /* proc(5): "size resident shared ...", in pages. */
 int64_t fmp_resident_bytes(void)
 {
-    int file = atomic_load_explicit(&statm, memory_order_relaxed);
+    int file = atomic_load_explicit(&statm, memory_order_acquire);
     if (file < 0)
         file = open_statm();
     char text[128];
