@@ -56,7 +56,9 @@ const fmp_site *fmp_site_get_measuring(const char *category, const char *operati
 /*
  * A context is a prefix of operation names on one thread: with "AU_" in force,
  * a scope of STAR is recorded as AU_STAR, so that one function serves two
- * pipelines and is told apart. Contexts are registered once, as sites are.
+ * pipelines and is told apart; what fmp_record and fmp_mark take, too. A scope
+ * stays in the context in which it began. Contexts are registered once, as
+ * sites are.
  */
 typedef struct fmp_context fmp_context;
 const fmp_context *fmp_context_get(const char *prefix); /* NULL only when memory is out */
@@ -82,15 +84,16 @@ typedef struct fmp_scope {
  * longjmp leaves open makes later calls of its site on that thread look
  * nested). A scope that begins while the profiler is off is not recorded,
  * whenever it ends; one that begins while it is on is recorded, even when it
- * is off by then. Not for signal handlers. Thread-safety: Safe.
+ * is off by then. Not for signal handlers; one that takes no scope may
+ * interrupt a scope anywhere. Thread-safety: Safe.
  */
 static inline void fmp_scope_begin(fmp_scope *scope, const fmp_site *site);
 static inline void fmp_scope_end(fmp_scope *scope);
 
-/* Adds a duration measured elsewhere, on this clock (it takes part in no nesting). Thread-safety: Safe. */
+/* Adds a duration measured elsewhere, on this clock (it takes part in no nesting and in no trace). Thread-safety: Safe. */
 void fmp_record(const fmp_site *site, uint64_t nanoseconds);
 
-/* Counts an instant; in a trace it is a mark on the thread's line. Thread-safety: Safe. */
+/* Counts an instant, as a call without duration; in a trace it is a mark on the thread's line. Thread-safety: Safe. */
 void fmp_mark(const fmp_site *site);
 
 /* --- counters and gauges ------------------------------------------------- */
@@ -161,8 +164,9 @@ fmp_cost fmp_scope_cost(void);
 /*
  * Histogram: each power of two of nanoseconds is cut into 64 equal buckets,
  * values below 64 ns have one each. The representative value of a bucket is
- * within 0.8 % of every value in it (docs/profiler.md). The same layout
- * everywhere, so that histograms of different processes and machines add.
+ * within 0.8 % of every duration in it, in whole nanoseconds as all times of a
+ * snapshot are; the last bucket takes all from 2^48 ns (78 hours) on. The same
+ * layout everywhere, so that histograms of different machines add.
  */
 enum { FMP_HISTOGRAM_BUCKETS = 2752 };
 typedef struct fmp_bucket {
@@ -244,6 +248,9 @@ void fmp_snapshot_free(fmp_snapshot **snapshot); /* NULL and *NULL are fine */
 /*
  * Adds snapshots of several processes or machines: counts, sums and histograms
  * add exactly, percentiles are taken anew. Threads of one name stay apart.
+ * first_ns is that of the first snapshot, last_ns and a gauge's last value those
+ * of the last one that has any; measures are those that all have; cost is the
+ * mean over all scopes, so subtract it before merging different machines.
  * NULL when memory is out. Thread-safety: Safe.
  */
 fmp_snapshot *fmp_snapshot_merge(const fmp_snapshot *const *snapshots, size_t count);

@@ -1,5 +1,6 @@
 #include "measure.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,11 +28,16 @@ uint64_t fmp_thread_cpu_ns(void)
 }
 
 #if defined(__APPLE__)
-uint64_t fmp_thread_cpu_ns_of(pthread_t thread)
+fmp_thread_clock fmp_thread_clock_of_caller(void)
+{
+    return pthread_mach_thread_np(pthread_self());
+}
+
+uint64_t fmp_thread_clock_ns(fmp_thread_clock clock)
 {
     thread_basic_info_data_t info;
     mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
-    if (thread_info(pthread_mach_thread_np(thread), THREAD_BASIC_INFO, (thread_info_t)&info,
+    if (thread_info(clock, THREAD_BASIC_INFO, (thread_info_t)&info,
                     &count) != KERN_SUCCESS)
         return 0;
     return ((uint64_t)info.user_time.seconds + (uint64_t)info.system_time.seconds) * 1000000000u +
@@ -59,10 +65,16 @@ void fmp_measure_forget(void)
 {
 }
 #else
-uint64_t fmp_thread_cpu_ns_of(pthread_t thread)
+fmp_thread_clock fmp_thread_clock_of_caller(void)
 {
     clockid_t clock;
-    return pthread_getcpuclockid(thread, &clock) == 0 ? read_clock(clock) : 0;
+    /* Another thread would read its own time from CLOCK_THREAD_CPUTIME_ID; -1 is none. */
+    return pthread_getcpuclockid(pthread_self(), &clock) == 0 ? clock : (clockid_t)-1;
+}
+
+uint64_t fmp_thread_clock_ns(fmp_thread_clock clock)
+{
+    return clock == (clockid_t)-1 ? 0 : read_clock(clock);
 }
 
 #if defined(__linux__)

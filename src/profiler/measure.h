@@ -2,14 +2,25 @@
 #ifndef FMP_MEASURE_H
 #define FMP_MEASURE_H
 
-#include <pthread.h>
 #include <stdint.h>
+#if defined(__APPLE__)
+#include <mach/mach_types.h>
+typedef thread_act_t fmp_thread_clock;
+#else
+#include <time.h>
+typedef clockid_t fmp_thread_clock;
+#endif
 
 /* CPU time of the calling thread in ns; 0 where not readable. */
 uint64_t fmp_thread_cpu_ns(void);
 
-/* The same of another thread, which must not have been joined. */
-uint64_t fmp_thread_cpu_ns_of(pthread_t thread);
+/*
+ * What reads the calling thread's CPU time on another thread: a number of the
+ * kernel's, unlike a pthread_t harmless once the thread has ended.
+ */
+fmp_thread_clock fmp_thread_clock_of_caller(void);
+/* CPU time of that thread in ns; 0 where not readable. */
+uint64_t fmp_thread_clock_ns(fmp_thread_clock clock);
 
 /* Resident bytes of the process; 0 where not readable. */
 int64_t fmp_resident_bytes(void);

@@ -218,7 +218,7 @@ fmp_recorder *fmp_recorder_get(void)
         recorder = new_recorder();
     if (recorder) {
         recorder->state = FMP_RECORDER_LIVE;
-        recorder->thread = pthread_self();
+        recorder->clock = fmp_thread_clock_of_caller();
         recorder->cpu_begin_ns = fmp_thread_cpu_ns();
         registry->thread_count++;
         if (is_main_thread())
@@ -277,7 +277,7 @@ uint64_t fmp_recorder_cpu_ns(const fmp_recorder *recorder)
 {
     if (recorder->state != FMP_RECORDER_LIVE)
         return recorder->cpu_ns;
-    uint64_t now = fmp_thread_cpu_ns_of(recorder->thread);
+    uint64_t now = fmp_thread_clock_ns(recorder->clock);
     return now > recorder->cpu_begin_ns ? now - recorder->cpu_begin_ns : 0;
 }
 
@@ -285,7 +285,7 @@ void fmp_recorder_restart_cpu(void)
 {
     for (fmp_recorder *r = fmp_the_registry.recorders; r; r = r->next)
         if (r->state == FMP_RECORDER_LIVE)
-            r->cpu_begin_ns = fmp_thread_cpu_ns_of(r->thread);
+            r->cpu_begin_ns = fmp_thread_clock_ns(r->clock);
 }
 
 void fmp_recorder_forget_others(void)
@@ -299,6 +299,7 @@ void fmp_recorder_forget_others(void)
     if (own) {
         own->ring = NULL;
         own->trace_generation = 0;
+        own->clock = fmp_thread_clock_of_caller();
         own->cpu_begin_ns = 0; /* the child's clock starts anew */
         snprintf(own->name, FMP_THREAD_NAME_SIZE, "main");
     }

@@ -27,6 +27,7 @@
 #include "arena.h"
 #include "block.h"
 #include "fmprof/fmprof.h"
+#include "measure.h"
 #include "metric.h"
 
 enum {
@@ -96,7 +97,7 @@ typedef struct fmp_recorder {
     fmp_recorder_state state;
     struct fmp_recorder *next; /* all recorders */
     fmp_arena arena;           /* of the pages, blocks and cells */
-    pthread_t thread;          /* while LIVE */
+    fmp_thread_clock clock;    /* CPU time of the thread while LIVE */
     uint64_t cpu_begin_ns, cpu_ns; /* CPU time when its figures began; of them, once ENDED */
     char name[FMP_THREAD_NAME_SIZE];
     _Atomic(fmp_slot_page *) page[FMP_PAGES];
