@@ -294,9 +294,13 @@ static void cost_lines(FILE *out, const fmp_snapshot *snapshot, const fmp_text_o
     double one = snapshot->cost.inside_ns + snapshot->cost.outside_ns;
     double all = one * (double)snapshot->scopes;
     char total[FMP_TIME_TEXT_SIZE], text[FMP_TIME_TEXT_SIZE];
+    label(out, "Profiler's own cost:");
+    if (!isfinite(one) || one <= 0) {
+        fprintf(out, "not known (%" PRIu64 " scopes)\n", snapshot->scopes);
+        return;
+    }
     fmp_time_text(total, all * 1e-9);
     fmp_fixed(text, one, 1);
-    label(out, "Profiler's own cost:");
     fprintf(out, "%s (%" PRIu64 " scopes x %s ns", total, snapshot->scopes, text);
     double share = fmp_ratio(all, wall_ns(options));
     if (isfinite(share)) {

@@ -247,6 +247,131 @@ static void a_full_disk_is_an_error(void **state)
     fclose(full);
 }
 
+/* The operations of the table that begins at `text`, in its order: the first column of each row, joined. */
+static char *operations_of(const char *text)
+{
+    char *names = calloc(1, 4096);
+    const char *line = strchr(strstr(text, "\nOperation ") + 1, '\n') + 1;
+    for (line = strchr(line, '\n') + 1; *line != '\n'; line = strchr(line, '\n') + 1) {
+        strncat(names, line, strcspn(line, " "));
+        strcat(names, " ");
+    }
+    return names;
+}
+
+static void operations_are_sorted_as_asked(void **state)
+{
+    (void)state;
+    fmp_operation operations[] = {
+        {.category = "C", .operation = "b", .count = 5, .total_ns = 40, .self_ns = 10, .mean_ns = 8,
+         .max_ns = 9, .p99_ns = 9},
+        {.category = "C", .operation = "a", .count = 1, .total_ns = 30, .self_ns = 30, .mean_ns = 30,
+         .max_ns = 30, .p99_ns = 8},
+        {.category = "C", .operation = "c", .count = 9, .total_ns = 20, .self_ns = 20, .mean_ns = 2,
+         .max_ns = 12, .p99_ns = 12},
+    };
+    fmp_snapshot snapshot = {.operations = operations, .operation_count = 3, .self_ns = 60};
+    static const char *const expected[] = {
+        [FMP_SORT_TOTAL] = "b a c ", [FMP_SORT_SELF] = "a c b ", [FMP_SORT_COUNT] = "c b a ",
+        [FMP_SORT_MEAN] = "a b c ",  [FMP_SORT_MAX] = "a c b ",  [FMP_SORT_P99] = "c b a ",
+        [FMP_SORT_NAME] = "a b c "};
+    for (int by = FMP_SORT_TOTAL; by <= FMP_SORT_NAME; by++) {
+        fmp_text_options options = {.sort = (fmp_sort)by};
+        char *text = text_of(&snapshot, &options), *names = operations_of(text);
+        assert_string_equal(names, expected[by]);
+        check_tables(text, ROW_COLUMNS + 11);
+        free(names);
+        free(text);
+    }
+}
+
+static void percentiles_stand_in_for_the_extremes(void **state)
+{
+    (void)state;
+    fmp_operation op = {.category = "C", .operation = "op", .count = 1000, .total_ns = 5000000,
+                        .self_ns = 5000000, .mean_ns = 5000, .p50_ns = 4000, .p90_ns = 6000,
+                        .p99_ns = 9000, .p999_ns = 12000};
+    fmp_snapshot snapshot = {.operations = &op, .operation_count = 1, .self_ns = 5000000};
+    for (int self = 0; self < 2; self++) {
+        fmp_text_options options = {.percentiles = true, .self = self};
+        char *text = text_of(&snapshot, &options);
+        check_tables(text, ROW_COLUMNS + 22 + 11 * self);
+        has_line(text, self ? "op                                 1000      5.0ms      5.0ms      5.0us      "
+                              "4.0us      6.0us      9.0us     12.0us 100.0%"
+                            : "op                                 1000      5.0ms      5.0us      4.0us      "
+                              "6.0us      9.0us     12.0us 100.0%");
+        free(text);
+    }
+}
+
+static void the_whole_adds_up_to_the_wall_time(void **state)
+{
+    (void)state;
+    fmp_snapshot snapshot = sample_snapshot();
+    fmp_text_options options = {.wall_seconds = 250, .covered_seconds = 240};
+    char *text = text_of(&snapshot, &options);
+    has_line(text, "A scope is open                  240.000s   96.0%");
+    has_line(text, "(unexplained)                     10.000s    4.0%");
+    has_line(text, "Wall time                        250.000s  100.0%");
+    has_line(text, "Scopes busy at a time: 0.94 on average, 47.1% of 2 threads");
+    free(text);
+
+    options.covered_seconds = 0; /* not known, two threads: the busier one is a bound */
+    text = text_of(&snapshot, &options);
+    has_line(text, "A scope is open, at least        198.234s   79.3%");
+    has_line(text, "(unexplained), at most            51.766s   20.7%");
+    free(text);
+
+    snapshot.thread_count = 1; /* one thread: its scopes explain what they take */
+    text = text_of(&snapshot, &options);
+    has_line(text, "A scope is open                  235.478s   94.2%");
+    has_line(text, "(unexplained)                     14.522s    5.8%");
+    free(text);
+}
+
+static void every_figure_is_shown(void **state)
+{
+    (void)state;
+    fmp_operation operations[] = {
+        {.category = "IO", .operation = "wait", .count = 4, .total_ns = 1000000000, .self_ns = 1000000000,
+         .measures = FMP_MEASURE_CPU, .cpu_ns = 250000000},
+        {.category = "IO", .operation = "spin", .count = 1, .total_ns = 5, .self_ns = 5,
+         .measures = FMP_MEASURE_CPU, .cpu_ns = 7},
+        {.category = "IO", .operation = "load", .count = 2, .total_ns = 1, .self_ns = 1,
+         .measures = FMP_MEASURE_MEMORY, .rss_change = 8 << 20, .rss_peak_change = 6 << 20,
+         .live_change = -512, .live_peak_change = 2048},
+    };
+    fmp_metric_value metrics[] = {
+        {.category = "VIDEO", .name = "frames", .unit = "frames", .count = 971, .sum = 971},
+        {.category = "QUEUE", .name = "depth", .unit = "items", .gauge = true, .count = 30, .last = 2,
+         .min = -1, .max = 9, .mean = 3.25},
+    };
+    fmp_thread thread = {.name = "io", .busy_ns = 1000000006, .cpu_ns = 250000007, .scopes = 7};
+    fmp_snapshot snapshot = {.operations = operations, .operation_count = 3, .threads = &thread,
+                             .thread_count = 1, .metrics = metrics, .metric_count = 2,
+                             .self_ns = 1000000006, .scopes = 7, .cost = {12.5, 7.25},
+                             .clock = "clock_gettime", .clock_reason = "the TSC is not invariant",
+                             .clock_resolution_ns = 1, .clock_read_ns = 21.3};
+    fmp_text_options options = {.wall_seconds = 2};
+    char *text = text_of(&snapshot, &options);
+    has_line(text, "wait                               1.000s    250.0ms    750.0ms   75.0%");
+    has_line(text, "spin                              0.005us    0.007us        0us    0.0%");
+    has_line(text, "load                                    2    +8.0 MiB    +6.0 MiB      -512 B    +2.0 KiB");
+    has_line(text, "frames                                971                  971        485.5 frames");
+    has_line(text, "depth                                  30          2         -1        3.2          9 items");
+    has_line(text, "io                                      7     1.000s    250.0ms   50.0%");
+    has_line(text, "Profiler's own cost:  0.138us (7 scopes x 19.8 ns, 0.000% of the wall time)");
+    has_line(text, "Of one scope:         12.5 ns inside it, 7.2 ns in the one around it (not subtracted)");
+    has_line(text, "Clock:                clock_gettime, a tick of 1.000 ns, a reading of 21.3 ns");
+    has_line(text, "Why no better clock:  the TSC is not invariant");
+    free(text);
+    snapshot.cost_subtracted = true;
+    text = text_of(&snapshot, NULL);
+    assert_non_null(strstr(text, " (subtracted above)\n"));
+    assert_null(strstr(text, "WALL TIME"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +383,10 @@ int main(void)
         cmocka_unit_test(lost_scopes_are_told),
         cmocka_unit_test(times_are_humane),
         cmocka_unit_test(a_full_disk_is_an_error),
+        cmocka_unit_test(operations_are_sorted_as_asked),
+        cmocka_unit_test(percentiles_stand_in_for_the_extremes),
+        cmocka_unit_test(the_whole_adds_up_to_the_wall_time),
+        cmocka_unit_test(every_figure_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
