@@ -15,7 +15,7 @@
 
 enum {
     FM_PROFILE_BYTES_MAX = 64 << 20,  /* of a file */
-    FM_PROFILE_VALUES_MAX = 8000000,  /* JSON values in it: bounds the memory of parsing, some 64 bytes each */
+    FM_PROFILE_WEIGHT_MAX = 14000000, /* of its values, in some 40 bytes that each takes when parsed */
     FM_PROFILE_DEPTH_MAX = 32
 };
 
