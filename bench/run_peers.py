@@ -33,7 +33,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
-CRATES = {"tracy": "tracy-client-sys", "perfetto": "perfetto-sdk-sys"}
+CRATES = {"tracy": ("tracy-client-sys", "0.30.1"), "perfetto": ("perfetto-sdk-sys", "1.4.0")}
 TRACY_FLAGS = ["-DTRACY_ENABLE", "-DTRACY_NO_SYSTEM_TRACING", "-DTRACY_NO_SAMPLING", "-DTRACY_NO_CONTEXT_SWITCH",
                "-DTRACY_NO_CODE_TRANSFER", "-DTRACY_NO_BROADCAST", "-DTRACY_NO_CRASH_HANDLER",
                "-DTRACY_ONLY_LOCALHOST"]
@@ -108,17 +108,18 @@ class Builder:
         return self.peer("peer_uftrace", "-pg")
 
     def crate(self, name):
-        folder = self.work / "crates" / "vendor" / CRATES[name]
+        crate, version = CRATES[name]
+        folder = self.work / "crates" / "vendor" / crate
         if folder.is_dir():
             return folder
         if not self.args.fetch:
-            raise Skip(f"crate {CRATES[name]} is not there (--fetch gets it)")
+            raise Skip(f"crate {crate} is not there (--fetch gets it)")
         need("cargo", "cargo")
         project = self.work / "crates"
         project.mkdir(exist_ok=True)
         if not (project / "Cargo.toml").exists():
             command("cargo", "init", "--quiet", "--name", "peers", cwd=project)
-        command("cargo", "add", "--quiet", CRATES[name], cwd=project)
+        command("cargo", "add", "--quiet", f"{crate}@={version}", cwd=project)
         command("cargo", "vendor", "--quiet", "vendor", cwd=project)
         return folder
 
