@@ -74,6 +74,7 @@ typedef struct fmp_scope {
     uint64_t start;       /* clock ticks */
     uint64_t child;       /* what the enclosing scope had spent in inner scopes so far, ticks */
     uint64_t children;    /* how many inner scopes the enclosing one had so far */
+    uint64_t inner;       /* the same with those inside them */
     unsigned measures;    /* fmp_measure bits that were begun */
     uint64_t cpu_start;   /* only with FMP_MEASURE_CPU */
     int64_t rss_start, live_start; /* only with FMP_MEASURE_MEMORY */
@@ -184,6 +185,7 @@ typedef struct fmp_operation {
     uint64_t total_ns; /* of the outermost calls */
     uint64_t self_ns;  /* of every call, without the scopes inside it */
     uint64_t children; /* scopes that ran directly inside its calls */
+    uint64_t inner;    /* scopes that ran inside its outermost calls, at any depth */
     uint64_t recorded; /* of count: by fmp_record and fmp_mark, which cost nothing inside */
     /* Over the durations of every call, what is inside it included. */
     uint64_t min_ns, max_ns;
@@ -265,9 +267,11 @@ fmp_snapshot *fmp_snapshot_make(const fmp_operation *operations, size_t operatio
                                 const fmp_metric_value *metrics, size_t metric_count);
 
 /*
- * Takes the profiler's own cost out: cost.inside_ns a call from an operation's
- * self and total time, cost.outside_ns an inner scope; never below 0. min, max
- * and percentiles stay as measured. Does nothing the second time.
+ * Takes the profiler's own cost out: from an operation's self time
+ * cost.inside_ns for each of its scopes and cost.outside_ns for each child,
+ * from its total time also both for every scope deeper inside; never below 0.
+ * The mean follows; min, max, percentiles and the threads' busy time stay as
+ * measured. Does nothing the second time.
  */
 void fmp_snapshot_subtract_cost(fmp_snapshot *snapshot);
 

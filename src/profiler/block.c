@@ -26,6 +26,7 @@ static void clear(fmp_block *block, uint32_t generation)
     FMP_SET(total, 0);
     FMP_SET(self, 0);
     FMP_SET(children, 0);
+    FMP_SET(inner, 0);
     FMP_SET(recorded, 0);
     FMP_SET(min, 0);
     FMP_SET(max, 0);
@@ -78,6 +79,7 @@ void fmp_block_add(fmp_block *block, uint32_t generation, const fmp_call *call)
     FMP_SET(total, call->total);
     FMP_SET(self, call->self);
     FMP_SET(children, call->children);
+    FMP_SET(inner, call->inner);
     FMP_SET(recorded, call->recorded ? 1 : 0);
     FMP_SET(last_at, call->start);
     FMP_SET(last[0], call->duration);
@@ -144,6 +146,7 @@ static void read_fields(const fmp_block *block, fmp_figures *out, uint32_t *gene
     out->total = FMP_GET(total);
     out->self = FMP_GET(self);
     out->children = FMP_GET(children);
+    out->inner = FMP_GET(inner);
     out->recorded = FMP_GET(recorded);
     out->min = FMP_GET(min);
     out->max = FMP_GET(max);
@@ -217,6 +220,7 @@ void fmp_figures_merge(fmp_figures *into, const fmp_figures *from)
     into->total += from->total;
     into->self += from->self;
     into->children += from->children;
+    into->inner += from->inner;
     into->recorded += from->recorded;
     into->min = from->min < into->min ? from->min : into->min;
     into->max = from->max > into->max ? from->max : into->max;
@@ -285,6 +289,7 @@ static void store_figures(fmp_block *block, const fmp_figures *figures)
     FMP_SET(total, figures->total);
     FMP_SET(self, figures->self);
     FMP_SET(children, figures->children);
+    FMP_SET(inner, figures->inner);
     FMP_SET(recorded, figures->recorded);
     FMP_SET(min, figures->min);
     FMP_SET(max, figures->max);

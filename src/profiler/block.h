@@ -44,7 +44,7 @@ typedef struct fmp_block {
     uint32_t depth;               /* open calls on this thread; the owner's alone */
     _Atomic(uint32_t) generation; /* figures of another one than the registry's are void; else count > 0 */
     _Atomic(uint64_t) sequence;
-    _Atomic(uint64_t) count, total, self, children, min, max;
+    _Atomic(uint64_t) count, total, self, children, inner, min, max;
     _Atomic(uint64_t) first, first_at; /* duration and start of the first call */
     _Atomic(uint64_t) last_at;         /* start of the latest call */
     _Atomic(uint64_t) recorded;        /* calls of fmp_record and fmp_mark */
@@ -60,7 +60,7 @@ typedef struct fmp_block {
 /* The figures of a block, or of several, at rest. */
 typedef struct fmp_figures {
     uint64_t sequence; /* of the block when they were read */
-    uint64_t count, total, self, children, recorded, min, max, first, first_at, last_at;
+    uint64_t count, total, self, children, inner, recorded, min, max, first, first_at, last_at;
     double mean, m2; /* of the durations; m2: sum of squared deviations */
     uint64_t threads;
     uint64_t last[FMP_LAST]; /* newest first */
@@ -75,6 +75,7 @@ typedef struct fmp_call {
     uint64_t start, duration;
     uint64_t total; /* the duration when it is the outermost one, else 0 */
     uint64_t self, children;
+    uint64_t inner; /* scopes inside it when it is the outermost one, else 0 */
     bool recorded; /* not by a scope */
 } fmp_call;
 
@@ -119,6 +120,7 @@ static inline void fmp_block_add_next(fmp_block *block, fmp_call call)
     FMP_SET(total, FMP_OWN(total) + call.total);
     FMP_SET(self, FMP_OWN(self) + call.self);
     FMP_SET(children, FMP_OWN(children) + call.children);
+    FMP_SET(inner, FMP_OWN(inner) + call.inner);
     if (call.recorded)
         FMP_SET(recorded, FMP_OWN(recorded) + 1);
     FMP_SET(shifted_sum, FMP_OWN(shifted_sum) + shifted);

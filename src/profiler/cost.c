@@ -30,7 +30,7 @@ static fmp_cost measure(const fmp_site *site)
     double inside[BATCHES], outside[BATCHES];
     double rate = fmp_clock_ns_per_tick();
     fmp_recorder *recorder = fmp_this_recorder;
-    uint64_t child = recorder->child, children = recorder->children;
+    uint64_t child = recorder->child, children = recorder->children, kept = recorder->inner;
     const fmp_context *context = recorder->context;
     recorder->context = NULL;
     for (int i = 0; i < BATCHES; i++) {
@@ -47,6 +47,7 @@ static fmp_cost measure(const fmp_site *site)
     }
     recorder->child = child; /* the enclosing scope, if any, took this time itself */
     recorder->children = children;
+    recorder->inner = kept;
     recorder->context = context;
     qsort(inside, BATCHES, sizeof inside[0], compare_doubles);
     qsort(outside, BATCHES, sizeof outside[0], compare_doubles);

@@ -81,6 +81,7 @@ static void make_free(fmp_recorder *recorder)
     each_slot(recorder, (visitor){void_block, void_cell}, NULL);
     recorder->child = 0;
     recorder->children = 0;
+    recorder->inner = 0;
     recorder->context = NULL;
     recorder->ring = NULL;
     recorder->trace_generation = 0;

@@ -85,7 +85,7 @@ struct fmp_trace_ring;
 
 typedef struct fmp_recorder {
     /*
-     * The two are apart on purpose: side by side compilers copy both with one
+     * The counts are apart on purpose: side by side compilers copy both with one
      * wide load, which waits until two narrow stores before it have left the
      * processor's store buffer (5 ns a scope on Zen).
      */
@@ -93,6 +93,7 @@ typedef struct fmp_recorder {
     const fmp_context *context;
     uint64_t children; /* how many those are */
     struct fmp_trace_ring *ring; /* in the trace of trace_generation; NULL: none */
+    uint64_t inner;              /* those children, and the scopes inside them */
     uint32_t trace_generation;
     fmp_recorder_state state;
     struct fmp_recorder *next; /* all recorders */

@@ -83,8 +83,10 @@ static inline uint32_t open_scope(fmp_scope *scope, const fmp_site *site, fmp_bl
     scope->measures = 0;
     scope->child = recorder->child;
     scope->children = recorder->children;
+    scope->inner = recorder->inner;
     recorder->child = 0;
     recorder->children = 0;
+    recorder->inner = 0;
     return depth;
 }
 
@@ -128,9 +130,10 @@ static inline fmp_call close_scope(fmp_scope *scope, uint64_t now, fmp_block *bl
     scope->site = NULL;
     /* A clock that went backwards measured nothing. */
     uint64_t duration = now > scope->start ? now - scope->start : 0;
-    uint64_t child = recorder->child, children = recorder->children;
+    uint64_t child = recorder->child, children = recorder->children, inner = recorder->inner;
     recorder->child = scope->child + duration;
     recorder->children = scope->children + 1;
+    recorder->inner = scope->inner + inner + 1;
     bool outermost = true;
     if (!FMP_UNLIKELY(block->depth == 0))
         outermost = --block->depth == 0;
@@ -138,7 +141,8 @@ static inline fmp_call close_scope(fmp_scope *scope, uint64_t now, fmp_block *bl
                       .duration = duration,
                       .total = outermost ? duration : 0,
                       .self = duration > child ? duration - child : 0,
-                      .children = children};
+                      .children = children,
+                      .inner = outermost ? inner : 0};
 }
 
 /* A first call, measures, a trace, another thread. */

@@ -46,6 +46,7 @@ static void fill_operation(fmp_operation *out, const fmp_site *site, const fmp_f
         .total_ns = to_ns(figures->total, rate),
         .self_ns = to_ns(figures->self, rate),
         .children = figures->children,
+        .inner = figures->inner,
         .recorded = figures->recorded,
         .min_ns = to_ns(figures->min, rate),
         .max_ns = to_ns(figures->max, rate),

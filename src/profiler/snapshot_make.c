@@ -290,11 +290,18 @@ void fmp_snapshot_subtract_cost(fmp_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->operation_count; i++) {
         fmp_operation *op = &snapshot->operations[i];
         uint64_t scopes = op->count > op->recorded ? op->count - op->recorded : 0;
-        double cost = (double)scopes * snapshot->cost.inside_ns +
-                      (double)op->children * snapshot->cost.outside_ns;
-        op->self_ns = less(op->self_ns, cost);
-        op->total_ns = less(op->total_ns, cost);
-        double mean = op->count > 0 ? op->mean_ns - cost / (double)op->count : 0;
+        double own = (double)scopes * snapshot->cost.inside_ns;
+        double self_cost = own + (double)op->children * snapshot->cost.outside_ns;
+        /* Figures from elsewhere may know the children alone. */
+        double total_cost =
+            op->inner < op->children
+                ? self_cost
+                : own + (double)op->inner * (snapshot->cost.inside_ns + snapshot->cost.outside_ns);
+        op->self_ns = less(op->self_ns, self_cost);
+        op->total_ns = less(op->total_ns, total_cost);
+        /* A recursive call's own cost is in its outermost one as one of the inner scopes, too. */
+        op->total_ns = op->total_ns < op->self_ns ? op->self_ns : op->total_ns;
+        double mean = op->count > 0 ? op->mean_ns - total_cost / (double)op->count : 0;
         op->mean_ns = mean > 0 ? mean : 0;
         snapshot->self_ns = fmp_add_saturating(snapshot->self_ns, op->self_ns);
     }

@@ -79,6 +79,7 @@ static void merge_operation(fmp_operation *into, const fmp_operation *from)
     into->total_ns = fmp_add_saturating(into->total_ns, from->total_ns);
     into->self_ns = fmp_add_saturating(into->self_ns, from->self_ns);
     into->children = fmp_add_saturating(into->children, from->children);
+    into->inner = fmp_add_saturating(into->inner, from->inner);
     into->recorded = fmp_add_saturating(into->recorded, from->recorded);
     into->min_ns = from->min_ns < into->min_ns ? from->min_ns : into->min_ns;
     into->max_ns = from->max_ns > into->max_ns ? from->max_ns : into->max_ns;

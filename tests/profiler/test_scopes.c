@@ -278,6 +278,8 @@ static void children_are_counted(void **state)
     }
     fmp_snapshot *s = fmp_snapshot_take();
     assert_int_equal(find_operation(s, "CHILDREN", "outer")->children, 6);
+    assert_int_equal(find_operation(s, "CHILDREN", "outer")->inner, 12);
+    assert_int_equal(find_operation(s, "CHILDREN", "inner")->inner, 6);
     assert_int_equal(find_operation(s, "CHILDREN", "inner")->children, 6);
     assert_int_equal(find_operation(s, "CHILDREN", "leaf")->children, 0);
     assert_int_equal(find_operation(s, "CHILDREN", "leaf")->recorded, 0);

@@ -61,6 +61,7 @@ static void assert_same_operation(const fmp_operation *a, const fmp_operation *b
     assert_int_equal(a->total_ns, b->total_ns);
     assert_int_equal(a->self_ns, b->self_ns);
     assert_int_equal(a->children, b->children);
+    assert_int_equal(a->inner, b->inner);
     assert_int_equal(a->recorded, b->recorded);
     assert_int_equal(a->min_ns, b->min_ns);
     assert_int_equal(a->max_ns, b->max_ns);
@@ -292,6 +293,55 @@ static void cost_is_subtracted_once_and_never_below_zero(void **state)
     fmp_snapshot_subtract_cost(NULL);
 }
 
+/* A random tree of scopes, each of which costs what the profiler does. */
+static void run_tree(uint64_t *seed, int level, uint64_t inside, uint64_t outside)
+{
+    enum { LEVELS = 6 };
+    static const char *const name[LEVELS] = {"a", "b", "c", "d", "e", "f"};
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+    uint64_t children = level + 1 < LEVELS ? *seed >> 61 : 0, work = *seed >> 50 & 1023;
+    fake_now += outside / 2;
+    {
+        fmp_scope scope;
+        fmp_scope_begin(&scope, fmp_site_get("TREE", name[level]));
+        fake_now += inside + work;
+        for (uint64_t i = 0; i < children; i++)
+            run_tree(seed, level + 1, inside, outside);
+        fmp_scope_end(&scope);
+    }
+    fake_now += outside - outside / 2;
+}
+
+/* What is left is exactly what a profiler without a cost would have measured, at any depth. */
+static void subtracting_the_cost_gives_the_figures_without_it(void **state)
+{
+    (void)state;
+    const fmp_cost cost = {17, 31};
+    for (uint64_t round = 1; round <= 20; round++) {
+        fmp_snapshot *s[2];
+        for (int costly = 0; costly < 2; costly++) {
+            fmp_reset();
+            uint64_t seed = round;
+            for (int i = 0; i < 3; i++)
+                run_tree(&seed, 0, costly ? (uint64_t)cost.inside_ns : 0,
+                         costly ? (uint64_t)cost.outside_ns : 0);
+            s[costly] = fmp_snapshot_take();
+            s[costly]->cost = cost;
+        }
+        fmp_snapshot_subtract_cost(s[1]);
+        assert_int_equal(s[0]->self_ns, s[1]->self_ns);
+        for (size_t i = 0; i < s[0]->operation_count; i++) {
+            const fmp_operation *a = &s[0]->operations[i];
+            const fmp_operation *b = find_operation(s[1], a->category, a->operation);
+            assert_int_equal(a->self_ns, b->self_ns);
+            assert_int_equal(a->total_ns, b->total_ns);
+            assert_near(a->mean_ns, b->mean_ns, 1e-6 * a->mean_ns + 1e-6);
+        }
+        fmp_snapshot_free(&s[0]);
+        fmp_snapshot_free(&s[1]);
+    }
+}
+
 #define FAKE(test) cmocka_unit_test_setup(test, use_fake_clock)
 
 int main(void)
@@ -303,6 +353,7 @@ int main(void)
         FAKE(measures_merge_where_all_have_them),
         FAKE(make_gives_back_what_take_gave),
         FAKE(make_tidies_up),
+        FAKE(subtracting_the_cost_gives_the_figures_without_it),
         FAKE(cost_is_subtracted_once_and_never_below_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
