@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "fake_clock.h"
+#include "profiler/measure.h"
 #include "profiler/registry.h"
 
 enum { WORKERS = 6, ROUNDS = 20000 };
@@ -206,6 +207,7 @@ static void threads_come_and_go_in_bounded_memory(void **state)
 #endif
 
 static atomic_bool stop;
+static unsigned char *volatile memory_given;
 static atomic_int started;
 
 static void *record_until_stopped(void *opaque)
@@ -232,18 +234,31 @@ static int child_checks(void)
     {
         FMP_SCOPE("FORK", "child");
     }
-    size_t expected = 1;
+    /* Its memory, not its parent's, whose file was open. */
+    enum { SIZE = 32 * 1024 * 1024 };
+    {
+        FMP_SCOPE_MEASURING("FORK", "child's memory", FMP_MEASURE_MEMORY | FMP_MEASURE_CPU);
+        unsigned char *memory = malloc(SIZE);
+        for (size_t i = 0; memory && i < SIZE; i += 4096)
+            ((volatile unsigned char *)memory)[i] = 1;
+        memory_given = memory;
+    }
+    size_t expected = 2;
     if (CHILD_MAY_START_THREADS) {
         pthread_t thread;
         uint64_t value = 5;
         if (pthread_create(&thread, NULL, record_once, &value) != 0 ||
             pthread_join(thread, NULL) != 0)
             return 2;
-        expected = 2;
+        expected = 3;
     }
     s = fmp_snapshot_take();
-    if (!s || s->operation_count != expected || s->thread_count != expected)
+    if (!s || s->operation_count != expected || s->thread_count != expected - 1)
         return 3;
+    const fmp_operation *memory = find_operation(s, "FORK", "child's memory");
+    if (!memory || (fmp_resident_bytes() > 0 && memory->rss_change < SIZE - SIZE / 8))
+        return 4;
+    free(memory_given);
     fmp_snapshot_free(&s);
     return 0;
 }
@@ -258,7 +273,7 @@ static void fork_does_not_hang(void **state)
     while (atomic_load(&started) < 2) /* no allocation of theirs is under way at the fork */
         sched_yield();
     {
-        FMP_SCOPE("FORK", "main");
+        FMP_SCOPE_MEASURING("FORK", "main", FMP_MEASURE_MEMORY);
     }
     for (int i = 0; i < 20; i++) {
         pid_t pid = fork();
