@@ -188,8 +188,10 @@ static size_t metric_count(const fmp_snapshot *snapshot, bool gauge)
 /* The unit ends the row, so it needs no width. */
 static void unit_cell(FILE *out, const char *unit)
 {
-    fputc(' ', out);
-    fmp_utf8_print(out, unit);
+    if (unit && *unit) {
+        fputc(' ', out);
+        fmp_utf8_print(out, unit);
+    }
     fputc('\n', out);
 }
 
