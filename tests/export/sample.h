@@ -51,8 +51,8 @@ static inline fmp_snapshot sample_snapshot(void)
 /* What `print` put into the stream, malloc'ed. */
 static inline char *text_of(const fmp_snapshot *snapshot, const fmp_text_options *options)
 {
-    char *text = NULL;
-    size_t size = 0;
+    static char *text; /* static: gcc 12 takes what a local points to for gone with it */
+    static size_t size;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
     assert_int_equal(fmp_print_text(out, snapshot, options), 0);

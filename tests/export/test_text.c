@@ -251,7 +251,10 @@ static void a_full_disk_is_an_error(void **state)
 static char *operations_of(const char *text)
 {
     char *names = calloc(1, 4096);
-    const char *line = strchr(strstr(text, "\nOperation ") + 1, '\n') + 1;
+    const char *head = strstr(text, "\nOperation ");
+    assert_non_null(names);
+    assert_non_null(head);
+    const char *line = strchr(head + 1, '\n') + 1;
     for (line = strchr(line, '\n') + 1; *line != '\n'; line = strchr(line, '\n') + 1) {
         strncat(names, line, strcspn(line, " "));
         strcat(names, " ");
@@ -277,7 +280,8 @@ static void operations_are_sorted_as_asked(void **state)
         [FMP_SORT_NAME] = "a b c "};
     for (int by = FMP_SORT_TOTAL; by <= FMP_SORT_NAME; by++) {
         fmp_text_options options = {.sort = (fmp_sort)by};
-        char *text = text_of(&snapshot, &options), *names = operations_of(text);
+        char *text = text_of(&snapshot, &options);
+        char *names = operations_of(text);
         assert_string_equal(names, expected[by]);
         check_tables(text, ROW_COLUMNS + 11);
         free(names);
