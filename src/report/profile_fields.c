@@ -54,6 +54,7 @@ static const fm_field operation_table[] = {
     {"self_seconds", FM_FIELD_SECONDS, offsetof(fmp_operation, self_ns)},
     {"recorded", FM_FIELD_COUNT, offsetof(fmp_operation, recorded)},
     {"children", FM_FIELD_COUNT, offsetof(fmp_operation, children)},
+    {"inner", FM_FIELD_COUNT, offsetof(fmp_operation, inner)},
     {"avg_seconds", FM_FIELD_MEAN, offsetof(fmp_operation, mean_ns)},
     {"min", FM_FIELD_SECONDS, offsetof(fmp_operation, min_ns)},
     {"max", FM_FIELD_SECONDS, offsetof(fmp_operation, max_ns)},

@@ -110,7 +110,7 @@ static inline fmp_snapshot *sample_recorded(void)
         double sum = 0, squares = 0;
         fmp_operation op = {.category = sample_operations[i].category, .operation = sample_operations[i].operation,
                             .count = count, .min_ns = UINT64_MAX, .first_ns = durations[0], .threads = (int)i + 1,
-                            .children = 3 * i, .histogram = buckets[i], .histogram_count = count, .last_count = (unsigned)count,
+                            .children = 3 * i, .inner = 5 * i, .histogram = buckets[i], .histogram_count = count, .last_count = (unsigned)count,
                             .measures = (unsigned)i % 4, .cpu_ns = i % 4 & FMP_MEASURE_CPU ? 123456789 * i : 0};
         for (size_t k = 0; k < count; k++) {
             const uint64_t d = durations[k];

@@ -24,6 +24,7 @@ static void same_operation(const fmp_operation *a, const fmp_operation *b)
     assert_int_equal(a->self_ns, b->self_ns);
     assert_int_equal(a->recorded, b->recorded);
     assert_int_equal(a->children, b->children);
+    assert_int_equal(a->inner, b->inner);
     assert_int_equal(a->min_ns, b->min_ns);
     assert_int_equal(a->max_ns, b->max_ns);
     assert_int_equal(a->first_ns, b->first_ns);
