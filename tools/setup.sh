@@ -13,6 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/setup/onnxruntime.sh
 . tools/setup/models.sh
 . tools/setup/portrait.sh
+. tools/setup/consumers.sh
 . tools/setup/packages.sh
 . tools/setup/build.sh
 
@@ -29,6 +30,7 @@ set_up() { # set_up STEP...
       onnxruntime) step_onnxruntime ;;
       models) step_models ;;
       portrait) step_portrait ;;
+      consumers) step_consumers ;;
       build) step_build "$BUILD" --buildtype=release -Dtests=false ;;
       build-strict) CC=gcc step_build "$STRICT_BUILD" --buildtype=release -Dwerror=true ;;
       import) step_import "$BUILD/src/cli/facemirror" ;;

@@ -45,6 +45,9 @@ need_packages() {
     need_tool g++ g++ # the public headers are compiled as C++ as well
     need_tool djpeg libjpeg-turbo-progs
     need_tool python3 python3
+    need_tool node nodejs # Perfetto's and speedscope's own readers run in it
+    if have python3 && ! python3 -m pip --version >/dev/null 2>&1; then missing python3-pip pip; fi
+    if have python3 && ! python3 -c 'import jsonschema' 2>/dev/null; then missing python3-jsonschema jsonschema; fi
     if have cc; then need_tool gcc gcc; fi
     if ! have clang || ! clang_runtime_there; then missing 'clang libclang-rt-dev' 'clang with its sanitizer and fuzzer runtime'; fi
   fi
