@@ -13,9 +13,8 @@ library is not installed are skipped, with a line that says so:
 
 Rounds are interleaved, and ratios are taken within a round, against a reading
 of the clock that libfmprof uses. The whole is repeated in several processes,
-since where the loader puts stack and heap moves such figures by nanoseconds;
-shown are the median process and the slowest. Needs a C compiler, pkg-config
-and meson.
+since such figures differ between processes by nanoseconds; shown are the
+median process and the slowest. Needs a C compiler, pkg-config and meson.
 """
 
 import argparse
