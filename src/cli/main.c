@@ -23,7 +23,7 @@ static const char help[] =
     "\n"
     "Exit codes:\n"
     "  0 done             1 internal error      2 wrong usage       3 input not found\n"
-    "  4 not a video      5 no face             6 cannot write      7 disk full\n"
+    "  4 bad input        5 no face             6 cannot write      7 disk full\n"
     "  8 model missing    9 runtime or encoder  10 out of memory    11 output exists\n"
     "  12 done, but part of the input was damaged\n"
     "  130, 143 stopped by Ctrl-C or SIGTERM; the outputs hold what was done\n";
