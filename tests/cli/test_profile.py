@@ -37,7 +37,7 @@ class Profile(h.Case):
         self.assertEqual(metrics['PIPELINE', 'frames_read']['sum'], FRAMES)
         queue = metrics['QUEUES', 'mirror_left']
         self.assertLessEqual(queue['max'], 3, 'queues are bounded')
-        self.assertEqual(queue['count'], 2 * FRAMES, 'every push and every pop')
+        self.assertEqual(queue['updates'], 2 * FRAMES, 'every push and every pop')
 
     def test_self_times_add_up(self):
         self.good_run(self.clip, '-o', self.path('sums'), '-q')
@@ -71,7 +71,7 @@ class Profile(h.Case):
         for thread in ('reader', 'analysis', 'left mirror', 'right mirror', 'debug', 'left encoder'):
             self.assertIn(thread, names)
         # Frame 5 goes through reader, analysis, three pictures and three encoders.
-        steps = [e for e in events if e['ph'] in 'stf' and e['id'] == 5]
+        steps = [e for e in events if e['ph'] in 'stf' and e['id'] == '5']
         self.assertEqual(sum(e['ph'] == 's' for e in steps), 1)
         self.assertEqual(len({e['tid'] for e in steps}), 8)
         slices = [e for e in events if e['ph'] == 'X']
@@ -82,7 +82,7 @@ class Profile(h.Case):
         for name in ('speedscope', 'folded', 'perfetto', 'trace'):
             out = self.path('trace', 'again.' + name)
             self.good_run('report', self.path('trace', 'face_trace.fmptrace'), '--format', name, '-o', out)
-            self.assertGreater(os.path.getsize(out), 1000)
+            self.assertGreater(os.path.getsize(out), 200)
 
     def check_nesting(self, slices):
         threads = {}
@@ -122,7 +122,9 @@ class Profile(h.Case):
         process.send_signal(signal.SIGKILL)
         process.wait()
         trace = self.path('killed.json')
-        self.good_run('report', partial, '--format', 'trace', '-o', trace)
+        result = h.run('report', partial, '--format', 'trace', '-o', trace)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn('holds what came before', result.err)
         with open(trace, encoding='utf-8') as file:
             events = json.load(file)['traceEvents']
         self.assertTrue(any(e['ph'] == 'X' and e['name'] == 'frame_read' for e in events))
@@ -135,7 +137,7 @@ class Profile(h.Case):
             merged = {(c['name'], o['name']): o for c in json.load(file)['categories'] for o in c['operations']}
         for key, operation in self.operations_of('one').items():
             self.assertEqual(merged[key]['count'], 2 * operation['count'])
-            self.assertEqual(merged[key]['p50_seconds'], operation['p50_seconds'])
+            self.assertEqual(merged[key]['p50'], operation['p50'])
 
 
 if __name__ == '__main__':
