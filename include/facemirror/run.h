@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "fmprof/export.h" /* fmp_sort */
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,19 +51,8 @@ typedef struct fm_progress {
     double eta;           /* seconds, negative when not known */
 } fm_progress;
 
-/* How the operations of a category are ordered in the text report. */
-typedef enum fm_profile_sort {
-    FM_PROFILE_SORT_TOTAL = 0,
-    FM_PROFILE_SORT_SELF,
-    FM_PROFILE_SORT_COUNT,
-    FM_PROFILE_SORT_MEAN,
-    FM_PROFILE_SORT_MAX,
-    FM_PROFILE_SORT_P99,
-    FM_PROFILE_SORT_NAME
-} fm_profile_sort;
-
 typedef struct fm_profile_options {
-    fm_profile_sort sort;
+    fmp_sort sort;      /* of the operations in a category of the text report */
     bool percentiles;   /* p50, p90, p99, p99.9 in place of min and max */
     bool self;          /* a self-time column in every category */
     bool subtract_cost; /* takes the profiler's own cost out of the figures */

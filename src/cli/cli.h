@@ -34,6 +34,7 @@ bool fm_cli_seconds(const char *text, double *out);  /* 0 or more; also M:SS and
 bool fm_cli_number(const char *text, double *out);   /* finite, 0 or more */
 bool fm_cli_count(const char *text, int64_t max, int64_t *out); /* 0..max */
 bool fm_cli_side(const char *text, fm_side *out);    /* left, right */
+bool fm_cli_sort(const char *text, fmp_sort *out);   /* total, self, count, mean, max, p99, name */
 
 /* The terminal on `stream` shows UTF-8. False when it is no terminal. */
 bool fm_cli_utf8(void *stream);

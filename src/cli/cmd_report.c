@@ -70,15 +70,8 @@ static format find_format(const char *name)
 
 static bool take_sort(const char *name, report_command *command)
 {
-    static const char *const keys[] = {"total", "self", "count", "mean", "max", "p99", "name"}; /* as fmp_sort */
-    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(keys[i], name) == 0) {
-            command->text.sort = (fmp_sort)i;
-            command->sort_given = true;
-            return true;
-        }
-    }
-    return false;
+    command->sort_given = fm_cli_sort(name, &command->text.sort);
+    return command->sort_given;
 }
 
 /* -1: go on; else the exit code to end with. */

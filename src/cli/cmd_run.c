@@ -127,7 +127,6 @@ static bool take_value(int c, fm_run_options *o)
 {
     static const char *const modes[] = {"mirror+au", "mirror", "au"};       /* as fm_run_mode */
     static const char *const midlines[] = {"robust", "brow-chin", "pupils"}; /* as fm_midline_mode */
-    static const char *const sorts[] = {"total", "self", "count", "mean", "max", "p99", "name"}; /* as fm_profile_sort */
     int choice = 0;
     int64_t count = 0;
     bool good = true;
@@ -141,8 +140,7 @@ static bool take_value(int c, fm_run_options *o)
         o->midline = (fm_midline_mode)choice;
         break;
     case OPT_SORT:
-        good = choose(optarg, sorts, 7, &choice);
-        o->profile.sort = (fm_profile_sort)choice;
+        good = fm_cli_sort(optarg, &o->profile.sort);
         break;
     case OPT_NEUTRAL:
         good = fm_cli_seconds(optarg, &o->neutral_seconds);

@@ -95,6 +95,18 @@ bool fm_cli_side(const char *text, fm_side *out)
     return true;
 }
 
+bool fm_cli_sort(const char *text, fmp_sort *out)
+{
+    static const char *const keys[] = {"total", "self", "count", "mean", "max", "p99", "name"}; /* as fmp_sort */
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(keys[i], text) == 0) {
+            *out = (fmp_sort)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool fm_cli_utf8(void *stream)
 {
     const int fd = fileno(stream);

@@ -51,7 +51,7 @@ fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, co
     if (status == FM_OK)
         status = fm_queue_create(&o->queue, FRAMES_IN_FLIGHT + AUDIO_IN_FLIGHT, drop_item, err);
     if (status == FM_OK)
-        fm_queue_watch(o->queue, fmp_gauge_get("QUEUES", site_name, "items"));
+        fm_queue_watch(o->queue, site_name, "items");
     if (status != FM_OK) {
         fm_output_destroy(&o);
         return status;

@@ -1,6 +1,7 @@
 #include "pipeline/queue.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct fm_queue {
@@ -44,9 +45,11 @@ void fm_queue_destroy(fm_queue **queue)
     *queue = NULL;
 }
 
-void fm_queue_watch(fm_queue *q, const fmp_metric *gauge)
+void fm_queue_watch(fm_queue *q, const char *stage, const char *unit)
 {
-    q->gauge = gauge;
+    char name[96];
+    snprintf(name, sizeof name, "%s queue", stage);
+    q->gauge = fmp_gauge_get("QUEUES", name, unit);
 }
 
 static void tell_length(const fm_queue *q)

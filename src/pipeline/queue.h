@@ -28,8 +28,11 @@ bool fm_queue_push(fm_queue *queue, void *item);
 /* Waits for an item. NULL: closed and empty, or aborted. */
 void *fm_queue_pop(fm_queue *queue);
 
-/* From now on `gauge` is told the queue's length whenever it changes. Call it before the queue is shared. */
-void fm_queue_watch(fm_queue *queue, const fmp_metric *gauge);
+/*
+ * From now on the gauge "<stage> queue" of the profiler is told the queue's
+ * length, counted in `unit`, whenever it changes. Call it before the queue is shared.
+ */
+void fm_queue_watch(fm_queue *queue, const char *stage, const char *unit);
 
 void fm_queue_close(fm_queue *queue);
 void fm_queue_abort(fm_queue *queue);

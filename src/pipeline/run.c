@@ -129,7 +129,7 @@ static fm_status create_lane(run_state *run, fm_lane_kind kind, const fm_au_feat
     char path[FM_PATH_MAX];
     fm_status status = fm_queue_create(&lane->in, QUEUE_LENGTH, NULL, err);
     if (status == FM_OK)
-        fm_queue_watch(lane->in, fmp_gauge_get("QUEUES", names->draw, "frames"));
+        fm_queue_watch(lane->in, names->draw, "frames");
     if (status == FM_OK && writes_videos(o)) {
         status = output_path(run, names->video, path, err);
         if (status == FM_OK)
@@ -309,7 +309,7 @@ static fm_status set_up(run_state *run, fm_error *err)
     if (status == FM_OK)
         status = fm_queue_create(&p->decoded, QUEUE_LENGTH, NULL, err);
     if (status == FM_OK)
-        fm_queue_watch(p->decoded, fmp_gauge_get("QUEUES", "analysis", "frames"));
+        fm_queue_watch(p->decoded, "analysis", "frames");
     if (status == FM_OK && (o->profile.trace || o->profile.compat_json))
         status = fm_run_trace_open(&run->trace, run->dir, run->stem, err);
     return status;

@@ -142,7 +142,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         const fm_profile_options *profile = &p->options->profile;
         const fm_report_options options = {
             .utf8 = p->options->report_utf8,
-            .sort = (fmp_sort)profile->sort, /* the same order of names */
+            .sort = profile->sort,
             .percentiles = profile->percentiles,
             .self = profile->self,
         };

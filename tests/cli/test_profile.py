@@ -35,7 +35,7 @@ class Profile(h.Case):
         self.good_run(self.clip, '-o', self.path('metrics'), '-q')
         metrics = {(m['category'], m['name']): m for m in self.profile_of('metrics')['metrics']}
         self.assertEqual(metrics['PIPELINE', 'frames_read']['sum'], FRAMES)
-        queue = metrics['QUEUES', 'mirror_left']
+        queue = metrics['QUEUES', 'mirror_left queue']
         self.assertLessEqual(queue['max'], 3, 'queues are bounded')
         self.assertEqual(queue['updates'], 2 * FRAMES, 'every push and every pop')
 
