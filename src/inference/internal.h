@@ -8,6 +8,9 @@
 
 #include "inference/session.h"
 
+/* Elements of one tensor: far above any model here; keeps every later product in range. */
+#define FM_TENSOR_COUNT_MAX ((size_t)1 << 28)
+
 struct fm_runtime {
     const OrtApi *api;
     OrtEnv *env;

@@ -11,9 +11,6 @@
 
 #include "inference/internal.h"
 
-/* Far above any model here; keeps every later product in range. */
-#define TENSOR_COUNT_MAX ((size_t)1 << 28)
-
 typedef enum direction { DIRECTION_INPUT, DIRECTION_OUTPUT } direction;
 
 static double now_seconds(void)
@@ -36,10 +33,10 @@ static fm_status count_elements(const fm_session *s, direction dir, fm_tensor_in
 {
     info->count = 1;
     for (int i = 0; i < info->rank; i++) {
-        if (info->dims[i] == 0 || info->dims[i] > (int64_t)TENSOR_COUNT_MAX)
+        if (info->dims[i] == 0 || info->dims[i] > (int64_t)FM_TENSOR_COUNT_MAX)
             return bad_tensor(s, dir, info->name, "has a dimension out of range", err);
         size_t dim = info->dims[i] < 0 ? 1 : (size_t)info->dims[i];
-        if (dim > TENSOR_COUNT_MAX / info->count)
+        if (dim > FM_TENSOR_COUNT_MAX / info->count)
             return bad_tensor(s, dir, info->name, "is too large", err);
         info->count *= dim;
     }

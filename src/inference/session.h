@@ -68,7 +68,18 @@ double fm_session_load_seconds(const fm_session *session);
  * an output turns out to have another shape, else FM_E_RUNTIME.
  */
 fm_status fm_binding_create(fm_binding **out, fm_session *session, fm_error *err);
+/*
+ * The same for an input of `dims` (`rank` entries, all >= 1), which fills in
+ * what the model leaves dynamic. Where an output is dynamic too, one run over
+ * zeros tells its size, which later runs must keep. FM_E_MODEL when the model
+ * does not accept these dimensions.
+ */
+fm_status fm_binding_create_sized(fm_binding **out, fm_session *session, const int64_t *dims,
+                                  int rank, fm_error *err);
 void fm_binding_destroy(fm_binding **binding);
+/* Shapes as bound: nothing is dynamic in them. NULL for an index out of range. */
+const fm_tensor_info *fm_binding_input_info(const fm_binding *binding);
+const fm_tensor_info *fm_binding_output_info(const fm_binding *binding, int index);
 float *fm_binding_input(fm_binding *binding);
 const float *fm_binding_output(const fm_binding *binding, int index);
 fm_status fm_binding_run(fm_binding *binding, fm_error *err);

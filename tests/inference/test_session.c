@@ -229,6 +229,59 @@ static void test_dynamic_dimension_is_one(void **state)
     fm_session_close(&session);
 }
 
+/* Given dimensions fill in what is dynamic; the output's size comes from the model. */
+static void test_sized_binding(void **state)
+{
+    message model = make_model("Concat", TYPE_FLOAT, (int[]){-1, 4, 0}, (int[]){-1, 4, 0});
+    fm_session *session = open_model(*state, &model);
+    fm_error err = {0};
+    fm_binding *binding = NULL;
+    assert_int_equal(fm_binding_create_sized(&binding, session, (int64_t[]){3, 4}, 2, &err), FM_OK);
+    assert_int_equal(fm_binding_input_info(binding)->count, 12);
+    const fm_tensor_info *out = fm_binding_output_info(binding, 0);
+    assert_int_equal(out->dims[0], 6);
+    assert_int_equal(out->dims[1], 4);
+    assert_int_equal(out->count, 24);
+    assert_null(fm_binding_output_info(binding, 1));
+    for (int run = 1; run < 3; run++) {
+        fm_binding_input(binding)[11] = (float)run;
+        assert_int_equal(fm_binding_run(binding, &err), FM_OK);
+        assert_true(fm_binding_output(binding, 0)[11] == (float)run);
+        assert_true(fm_binding_output(binding, 0)[23] == (float)run);
+    }
+    fm_binding_destroy(&binding);
+
+    const struct {
+        int64_t dims[3];
+        int rank;
+        const char *message;
+    } wrong[] = {
+        {{3, 5}, 2, "fixed size"},
+        {{3, 4, 1}, 3, "number of dimensions"},
+        {{0, 4}, 2, "empty or too large"},
+        {{INT64_C(1) << 40, 4}, 2, "empty or too large"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        err = (fm_error){0};
+        fm_status status =
+            fm_binding_create_sized(&binding, session, wrong[i].dims, wrong[i].rank, &err);
+        expect_failure(status, binding, &err, FM_E_MODEL, wrong[i].message);
+    }
+    fm_session_close(&session);
+}
+
+/* Dimensions that the model's own operators refuse. */
+static void test_sized_binding_refused_by_the_model(void **state)
+{
+    message model = make_model("MatMul", TYPE_FLOAT, (int[]){-1, -1, 0}, (int[]){-1, -1, 0});
+    fm_session *session = open_model(*state, &model);
+    fm_error err = {0};
+    fm_binding *binding = NULL;
+    fm_status status = fm_binding_create_sized(&binding, session, (int64_t[]){2, 3}, 2, &err);
+    expect_failure(status, binding, &err, FM_E_MODEL, "this input size");
+    fm_session_close(&session);
+}
+
 /* The output turns out to be 2 x 4 where 1 x 4 was bound. */
 static void test_output_shape_mismatch(void **state)
 {
@@ -366,6 +419,8 @@ int main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_describes_and_runs),
         cmocka_unit_test(test_dynamic_dimension_is_one),
+        cmocka_unit_test(test_sized_binding),
+        cmocka_unit_test(test_sized_binding_refused_by_the_model),
         cmocka_unit_test(test_output_shape_mismatch),
         cmocka_unit_test(test_wrong_element_type),
         cmocka_unit_test(test_broken_models),
