@@ -130,19 +130,39 @@ static float coverage_1d(int64_t q, int size)
     return least <= 0.0f ? 0.0f : least >= 1.0f ? 1.0f : least;
 }
 
+/* The affine map from 0..255 to the tensor, for one colour. */
+typedef struct tone {
+    float gain, black;
+    float *plane; /* of the current row */
+} tone;
+
+/* Tensor rows of one output row, R, G, B; the planes follow each other in the tensor's own order. */
+static void make_tones(const fm_crop_options *o, tone out[3])
+{
+    for (int c = 0; c < 3; c++) {
+        float divisor = o->deviation[c] != 0.0f ? o->deviation[c] : 1.0f;
+        out[c] = (tone){o->scale / divisor, (o->bias - o->mean[c]) / divisor, NULL};
+    }
+}
+
+static void set_row(tone tones[3], float *row, size_t plane, bool bgr)
+{
+    for (size_t c = 0; c < 3; c++)
+        tones[c].plane = row + (bgr ? 2 - c : c) * plane;
+}
+
 /*
  * Black outside: a bilinear sample in which outer pixels are 0 equals the
  * edge-replicated sample times the share of inner weight (both are separable).
  */
-static void fade_outside(const scan *s, int width, int height, float bias, size_t plane,
-                         float *out)
+static void fade_outside(const scan *s, int width, int height, const tone tones[3])
 {
     int64_t x = s->x, y = s->y;
     for (int i = 0; i < s->count; i++) {
         float cover = coverage_1d(x, width) * coverage_1d(y, height);
-        for (size_t c = 0; c < 3; c++) {
-            float *v = &out[c * plane + (size_t)i];
-            *v = bias + (*v - bias) * cover;
+        for (int c = 0; c < 3; c++) {
+            float *v = &tones[c].plane[i];
+            *v = tones[c].black + (*v - tones[c].black) * cover;
         }
         x += s->dx;
         y += s->dy;
@@ -151,36 +171,42 @@ static void fade_outside(const scan *s, int width, int height, float bias, size_
 
 /* Y'CbCr (0..255 samples) to R'G'B' in tensor units, before clipping. */
 typedef struct yuv_matrix {
-    float y;                  /* gain of luma, equal for the three */
+    float ry, gy, by;         /* gains of luma */
     float rv, gu, gv, bu;     /* gains of chroma */
     float r0, g0, b0;         /* offsets */
-    float low, high;          /* the tensor values of 0 and 255, ordered */
+    float low[3], high[3];    /* the tensor values of 0 and 255, ordered */
 } yuv_matrix;
 
 /* ITU-R BT.601, BT.709, BT.2020 (non-constant luminance): Kr and Kb; ranges from H.273. */
-static yuv_matrix make_matrix(const fm_image *image, const fm_crop_options *options)
+static yuv_matrix make_matrix(const fm_image *image, const tone tones[3])
 {
     static const double kr_kb[3][2] = {{0.299, 0.114}, {0.2126, 0.0722}, {0.2627, 0.0593}};
     const double *k = kr_kb[image->matrix <= FM_MATRIX_BT2020 ? image->matrix : FM_MATRIX_BT709];
-    double kr = k[0], kb = k[1], kg = 1.0 - kr - kb, scale = options->scale;
-    double gain_y = scale * (image->full_range ? 1.0 : 255.0 / 219.0);
-    double gain_c = scale * (image->full_range ? 1.0 : 255.0 / 224.0);
-    double rv = gain_c * 2.0 * (1.0 - kr), bu = gain_c * 2.0 * (1.0 - kb);
+    double kr = k[0], kb = k[1], kg = 1.0 - kr - kb;
+    double luma = image->full_range ? 1.0 : 255.0 / 219.0;
+    double chroma = image->full_range ? 1.0 : 255.0 / 224.0;
+    double foot = image->full_range ? 0.0 : 16.0 * luma;
+    double r = tones[0].gain, g = tones[1].gain, b = tones[2].gain;
+    double rv = chroma * 2.0 * (1.0 - kr), bu = chroma * 2.0 * (1.0 - kb);
     double gu = -bu * kb / kg, gv = -rv * kr / kg;
-    double black = options->bias - gain_y * (image->full_range ? 0.0 : 16.0);
-    float at0 = options->bias, at255 = options->bias + 255.0f * options->scale;
-    return (yuv_matrix){
-        .y = (float)gain_y,
-        .rv = (float)rv,
-        .gu = (float)gu,
-        .gv = (float)gv,
-        .bu = (float)bu,
-        .r0 = (float)(black - 128.0 * rv),
-        .g0 = (float)(black - 128.0 * (gu + gv)),
-        .b0 = (float)(black - 128.0 * bu),
-        .low = at0 < at255 ? at0 : at255,
-        .high = at0 < at255 ? at255 : at0,
+    yuv_matrix m = {
+        .ry = (float)(r * luma),
+        .gy = (float)(g * luma),
+        .by = (float)(b * luma),
+        .rv = (float)(r * rv),
+        .gu = (float)(g * gu),
+        .gv = (float)(g * gv),
+        .bu = (float)(b * bu),
+        .r0 = (float)(tones[0].black - r * (foot + 128.0 * rv)),
+        .g0 = (float)(tones[1].black - g * (foot + 128.0 * (gu + gv))),
+        .b0 = (float)(tones[2].black - b * (foot + 128.0 * bu)),
     };
+    for (int c = 0; c < 3; c++) {
+        float at0 = tones[c].black, at255 = tones[c].black + 255.0f * tones[c].gain;
+        m.low[c] = at0 < at255 ? at0 : at255;
+        m.high[c] = at0 < at255 ? at255 : at0;
+    }
+    return m;
 }
 
 static float clip(float v, float low, float high)
@@ -195,18 +221,18 @@ static void convert_row(const yuv_matrix *m, int count, float *restrict a, float
 {
     const yuv_matrix k = *m;
     for (int i = 0; i < count; i++) {
-        float y = a[i] * k.y, u = b[i], v = c[i];
-        a[i] = clip(y + k.rv * v + k.r0, k.low, k.high);
-        b[i] = clip(y + k.gu * u + k.gv * v + k.g0, k.low, k.high);
-        c[i] = clip(y + k.bu * u + k.b0, k.low, k.high);
+        float y = a[i], u = b[i], v = c[i];
+        a[i] = clip(y * k.ry + k.rv * v + k.r0, k.low[0], k.high[0]);
+        b[i] = clip(y * k.gy + k.gu * u + k.gv * v + k.g0, k.low[1], k.high[1]);
+        c[i] = clip(y * k.by + k.bu * u + k.b0, k.low[2], k.high[2]);
     }
 }
 
-static void scale_row(const fm_crop_options *options, int count, float *out)
+static void scale_row(const tone *t, int count)
 {
-    const float scale = options->scale, bias = options->bias;
+    const float gain = t->gain, black = t->black;
     for (int i = 0; i < count; i++)
-        out[i] = out[i] * scale + bias;
+        t->plane[i] = t->plane[i] * gain + black;
 }
 
 /* Continuous luma position -> index position in a chroma plane, times two: x / 2 - offset. */
@@ -239,72 +265,106 @@ static void fill(float *tensor, size_t count, float value)
         tensor[i] = value;
 }
 
-static bool roi_is_usable(const fm_roi *roi)
+/* Where the tensor's pixels read, in image pixels. */
+typedef struct grid {
+    double cx, cy; /* the middle of the tensor */
+    double ux, uy; /* one pixel to the right */
+    double vx, vy; /* one pixel down */
+    int width, height;
+} grid;
+
+static bool grid_is_usable(const grid *g)
 {
-    double reach = fabs(roi->size); /* more than half the diagonal */
-    return isfinite(roi->cx) && isfinite(roi->cy) && isfinite(roi->size) && isfinite(roi->angle) &&
-           fabs(roi->cx) + reach < POSITION_MAX && fabs(roi->cy) + reach < POSITION_MAX;
+    double reach_x = fabs(g->ux) * g->width + fabs(g->vx) * g->height;
+    double reach_y = fabs(g->uy) * g->width + fabs(g->vy) * g->height;
+    /* Written so that a value that is not finite fails. */
+    return fabs(g->cx) + reach_x < POSITION_MAX && fabs(g->cy) + reach_y < POSITION_MAX;
 }
 
-static void crop_rgb_row(const fm_image *image, const scan *s, const fm_crop_options *options,
-                         size_t plane, float *out)
+static void crop_rgb_row(const fm_image *image, const scan *s, const tone tones[3])
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++) {
         channel c = {image->plane[0] + i, image->stride[0], 3, image->width, image->height};
-        sample(&c, s, out + i * plane);
-        scale_row(options, s->count, out + i * plane);
+        sample(&c, s, tones[i].plane);
+        scale_row(&tones[i], s->count);
     }
 }
 
 static void crop_yuv_row(const fm_image *image, const scan *luma, const scan *chroma,
-                         const yuv_matrix *matrix, size_t plane, float *out)
+                         const yuv_matrix *matrix, const tone tones[3])
 {
     int cw = image->width / 2 + image->width % 2, ch = image->height / 2 + image->height % 2;
     channel y = {image->plane[0], image->stride[0], 1, image->width, image->height};
     channel u = {image->plane[1], image->stride[1], 1, cw, ch};
     channel v = {image->plane[2], image->stride[2], 1, cw, ch};
-    sample(&y, luma, out);
+    float *r = tones[0].plane, *g = tones[1].plane, *b = tones[2].plane;
+    sample(&y, luma, r);
     if (u.stride == v.stride && scan_is_inside(chroma, cw, ch)) {
-        sample_inside_pair(&u, v.data, chroma, out + plane, out + 2 * plane);
+        sample_inside_pair(&u, v.data, chroma, g, b);
     } else {
-        sample(&u, chroma, out + plane);
-        sample(&v, chroma, out + 2 * plane);
+        sample(&u, chroma, g);
+        sample(&v, chroma, b);
     }
-    convert_row(matrix, luma->count, out, out + plane, out + 2 * plane);
+    convert_row(matrix, luma->count, r, g, b);
+}
+
+static void crop_grid(const fm_image *image, const grid *g, const fm_crop_options *options,
+                      float *tensor)
+{
+    if (g->width <= 0 || g->height <= 0)
+        return;
+    const size_t plane = (size_t)g->width * (size_t)g->height;
+    tone tones[3];
+    make_tones(options, tones);
+    set_row(tones, tensor, plane, options->bgr);
+    if (!grid_is_usable(g) || image->width < 1 || image->height < 1) {
+        for (int c = 0; c < 3; c++)
+            fill(tones[c].plane, plane, tones[c].black);
+        return;
+    }
+    const bool yuv = image->format == FM_PIXEL_YUV420P;
+    const yuv_matrix matrix = yuv ? make_matrix(image, tones) : (yuv_matrix){0};
+    const chroma_offset site = make_chroma_offset(image->chroma_site);
+
+    for (int v = 0; v < g->height; v++) {
+        /* Each row starts afresh, so that rounding never adds up over rows. */
+        double left = 0.5 - 0.5 * g->width, down = v + 0.5 - 0.5 * g->height;
+        double x = g->cx + g->ux * left + g->vx * down, y = g->cy + g->uy * left + g->vy * down;
+        scan luma = make_scan(x - 0.5, y - 0.5, g->ux, g->uy, g->width);
+        set_row(tones, tensor + (size_t)v * (size_t)g->width, plane, options->bgr);
+        if (yuv) {
+            scan chroma = make_scan(0.5 * x - site.x, 0.5 * y - site.y, 0.5 * g->ux, 0.5 * g->uy,
+                                    g->width);
+            crop_yuv_row(image, &luma, &chroma, &matrix, tones);
+        } else {
+            crop_rgb_row(image, &luma, tones);
+        }
+        if (options->border == FM_BORDER_ZERO && !scan_is_inside(&luma, image->width, image->height))
+            fade_outside(&luma, image->width, image->height, tones);
+    }
 }
 
 void fm_image_crop(const fm_image *image, const fm_roi *roi, const fm_crop_options *options,
                    float *tensor)
 {
-    const int n = options->size;
-    if (n <= 0)
-        return;
-    const size_t plane = (size_t)n * (size_t)n;
-    if (!roi_is_usable(roi) || image->width < 1 || image->height < 1) {
-        fill(tensor, 3 * plane, options->bias);
-        return;
-    }
-    const double pitch = roi->size / n;
+    const double pitch = roi->size / options->size;
     const double dx = cos(roi->angle) * pitch, dy = sin(roi->angle) * pitch;
-    const bool yuv = image->format == FM_PIXEL_YUV420P;
-    const yuv_matrix matrix = yuv ? make_matrix(image, options) : (yuv_matrix){0};
-    const chroma_offset site = make_chroma_offset(image->chroma_site);
+    const grid g = {roi->cx, roi->cy, dx, dy, -dy, dx, options->size, options->size};
+    crop_grid(image, &g, options, tensor);
+}
 
-    for (int v = 0; v < n; v++) {
-        /* Each row starts afresh, so that rounding never adds up over rows. */
-        double left = 0.5 - 0.5 * n, down = v + 0.5 - 0.5 * n;
-        double x = roi->cx + dx * left - dy * down, y = roi->cy + dy * left + dx * down;
-        scan luma = make_scan(x - 0.5, y - 0.5, dx, dy, n);
-        float *row = tensor + (size_t)v * (size_t)n;
-        if (yuv) {
-            scan chroma = make_scan(0.5 * x - site.x, 0.5 * y - site.y, 0.5 * dx, 0.5 * dy, n);
-            crop_yuv_row(image, &luma, &chroma, &matrix, plane, row);
-        } else {
-            crop_rgb_row(image, &luma, options, plane, row);
-        }
-        if (options->border == FM_BORDER_ZERO && !scan_is_inside(&luma, image->width, image->height))
-            fade_outside(&luma, image->width, image->height, options->bias, plane, row);
-    }
+void fm_image_stretch(const fm_image *image, const fm_box *box, int width, int height,
+                      const fm_crop_options *options, float *tensor)
+{
+    const grid g = {
+        .cx = 0.5 * (box->x0 + box->x1),
+        .cy = 0.5 * (box->y0 + box->y1),
+        .ux = (box->x1 - box->x0) / width,
+        .vy = (box->y1 - box->y0) / height,
+        .width = width,
+        .height = height,
+    };
+    crop_grid(image, &g, options, tensor);
 }
 
 fm_roi fm_roi_letterbox(int width, int height)

@@ -69,16 +69,25 @@ typedef enum fm_border {
     FM_BORDER_REPLICATE /* outside reads as the nearest edge pixel */
 } fm_border;
 
+/* An upright rectangle: the pixels whose centres lie in [x0, x1) x [y0, y1). */
+typedef struct fm_box {
+    double x0, y0, x1, y1; /* pixels; may reach outside the picture */
+} fm_box;
+
+/* tensor = (value(0..255) * scale + bias - mean) / deviation, for each of R, G and B. */
 typedef struct fm_crop_options {
-    int size;         /* output is size x size pixels */
-    float scale;      /* tensor = rgb(0..255) * scale + bias */
+    int size;           /* output is size x size pixels; fm_image_stretch is told its own */
+    float scale;
     float bias;
     fm_border border;
+    float mean[3];      /* R, G, B */
+    float deviation[3]; /* R, G, B; 0 stands for 1 */
+    bool bgr;           /* planes in the order B, G, R instead of R, G, B */
 } fm_crop_options;
 
 /*
  * Samples `roi` of `image` bilinearly into a planar float tensor of
- * 3 * size * size values (R plane, G plane, B plane: NCHW). Output pixel
+ * 3 * size * size values (R plane, G plane, B plane unless options->bgr: NCHW). Output pixel
  * (u, v) reads the image at centre + R(angle) * (((u + .5) / size - .5) * roi.size, ...).
  * YUV is converted to RGB after sampling, then clipped to 0..255; no full-frame
  * conversion is made. Allocates nothing. A roi that lies wholly outside gives
@@ -92,6 +101,14 @@ typedef struct fm_crop_options {
  */
 void fm_image_crop(const fm_image *image, const fm_roi *roi, const fm_crop_options *options,
                    float *tensor);
+
+/*
+ * The same for an upright box that need not be square: 3 * height * width
+ * values, the box stretched over them. A box that holds more than the picture
+ * letterboxes it; one pixel of the tensor per pixel of an integer box copies.
+ */
+void fm_image_stretch(const fm_image *image, const fm_box *box, int width, int height,
+                      const fm_crop_options *options, float *tensor);
 
 /* The roi that letterboxes the whole picture: centred, side = max(width, height), unturned. */
 fm_roi fm_roi_letterbox(int width, int height);

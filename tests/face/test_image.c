@@ -104,6 +104,21 @@ static void plain_rgb(const fm_image *m, double x, double y, double rgb[3])
     rgb[2] = clamp(luma + 2 * (1 - b) * u, 0, 255);
 }
 
+/* The three tensor values at a position, in the order of the planes. */
+static void plain_values(const fm_image *m, double x, double y, const fm_crop_options *o, float out[3])
+{
+    double share = o->border == FM_BORDER_ZERO
+                       ? inner_share(x - 0.5, m->width) * inner_share(y - 0.5, m->height)
+                       : 1.0;
+    double rgb[3];
+    plain_rgb(m, x, y, rgb);
+    for (int c = 0; c < 3; c++) {
+        double deviation = o->deviation[c] != 0.0f ? (double)o->deviation[c] : 1.0;
+        out[o->bgr ? 2 - c : c] =
+            (float)((rgb[c] * share * o->scale + o->bias - o->mean[c]) / deviation);
+    }
+}
+
 static void plain_crop(const fm_image *m, const fm_roi *roi, const fm_crop_options *o, float *tensor)
 {
     size_t n = (size_t)o->size, plane = n * n;
@@ -112,13 +127,25 @@ static void plain_crop(const fm_image *m, const fm_roi *roi, const fm_crop_optio
             double a = ((double)u + 0.5) / (double)n - 0.5, b = ((double)v + 0.5) / (double)n - 0.5;
             double x = roi->cx + (cos(roi->angle) * a - sin(roi->angle) * b) * roi->size;
             double y = roi->cy + (sin(roi->angle) * a + cos(roi->angle) * b) * roi->size;
-            double share = o->border == FM_BORDER_ZERO
-                               ? inner_share(x - 0.5, m->width) * inner_share(y - 0.5, m->height)
-                               : 1.0;
-            double rgb[3];
-            plain_rgb(m, x, y, rgb);
+            float values[3];
+            plain_values(m, x, y, o, values);
             for (size_t c = 0; c < 3; c++)
-                tensor[c * plane + v * n + u] = (float)(rgb[c] * share * o->scale + o->bias);
+                tensor[c * plane + v * n + u] = values[c];
+        }
+    }
+}
+
+static void plain_stretch(const fm_image *m, const fm_box *box, size_t width, size_t height,
+                          const fm_crop_options *o, float *tensor)
+{
+    for (size_t v = 0; v < height; v++) {
+        for (size_t u = 0; u < width; u++) {
+            double x = box->x0 + ((double)u + 0.5) / (double)width * (box->x1 - box->x0);
+            double y = box->y0 + ((double)v + 0.5) / (double)height * (box->y1 - box->y0);
+            float values[3];
+            plain_values(m, x, y, o, values);
+            for (size_t c = 0; c < 3; c++)
+                tensor[(c * height + v) * width + u] = values[c];
         }
     }
 }
@@ -136,6 +163,17 @@ static double largest_difference(const float *a, const float *b, size_t count)
     return worst;
 }
 
+/* Largest difference in grey levels of 255. */
+static double grey_difference(const float *a, const float *b, size_t count, const fm_crop_options *o)
+{
+    double gain = fabs((double)o->scale);
+    double least = 1.0;
+    for (int c = 0; c < 3; c++)
+        if (o->deviation[c] != 0.0f)
+            least = fmin(least, (double)o->deviation[c]);
+    return largest_difference(a, b, count) * least / gain;
+}
+
 static void compare(const fm_image *image, const fm_roi *roi, const fm_crop_options *o)
 {
     size_t count = 3 * (size_t)o->size * (size_t)o->size;
@@ -144,8 +182,8 @@ static void compare(const fm_image *image, const fm_roi *roi, const fm_crop_opti
     assert_non_null(plain);
     fm_image_crop(image, roi, o, fast);
     plain_crop(image, roi, o, plain);
-    double grey = largest_difference(fast, plain, count) / fabs((double)o->scale);
-    if (!(grey < 0.01)) /* grey levels of 255 */
+    double grey = grey_difference(fast, plain, count, o);
+    if (!(grey < 0.01))
         fail_msg("%dx%d format %d matrix %d range %d site %d border %d roi %g %g %g %g: off by %g",
                  image->width, image->height, image->format, image->matrix, image->full_range,
                  image->chroma_site, o->border, roi->cx, roi->cy, roi->size, roi->angle, grey);
@@ -153,26 +191,94 @@ static void compare(const fm_image *image, const fm_roi *roi, const fm_crop_opti
     free(plain);
 }
 
+static void compare_stretch(const fm_image *image, const fm_box *box, int width, int height,
+                            const fm_crop_options *o)
+{
+    size_t count = 3 * (size_t)width * (size_t)height;
+    float *fast = malloc(count * sizeof *fast), *plain = malloc(count * sizeof *plain);
+    assert_non_null(fast);
+    assert_non_null(plain);
+    fm_image_stretch(image, box, width, height, o, fast);
+    plain_stretch(image, box, (size_t)width, (size_t)height, o, plain);
+    double grey = grey_difference(fast, plain, count, o);
+    if (!(grey < 0.01))
+        fail_msg("%dx%d format %d border %d box %g %g %g %g to %dx%d: off by %g", image->width,
+                 image->height, image->format, o->border, box->x0, box->y0, box->x1, box->y1, width,
+                 height, grey);
+    free(fast);
+    free(plain);
+}
+
+static fm_image random_image(int round, uint32_t *seed)
+{
+    static const int sizes[][2] = {{64, 48}, {63, 47}, {1, 1}, {2, 3}, {5, 1}, {200, 300}};
+    const int *s = sizes[round % 6];
+    fm_image image = make_image(round & 1 ? FM_PIXEL_YUV420P : FM_PIXEL_RGB24, s[0], s[1],
+                                next_random(seed));
+    image.matrix = (fm_color_matrix)(next_random(seed) % 3);
+    image.chroma_site = (fm_chroma_site)(next_random(seed) % 3);
+    image.full_range = next_random(seed) & 1;
+    return image;
+}
+
+/* Every normalisation in use: one scale, means in BGR order, means and deviations. */
+static fm_crop_options random_options(uint32_t *seed)
+{
+    const fm_crop_options kinds[] = {
+        fm_facemesh_crop,
+        fm_blazeface_crop,
+        {.scale = 1.0f, .mean = {123.0f, 117.0f, 104.0f}, .bgr = true},
+        {.scale = 1.0f / 255.0f, .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}},
+    };
+    fm_crop_options o = kinds[next_random(seed) % 4];
+    o.size = 1 + (int)(next_random(seed) % 40);
+    o.border = (fm_border)(next_random(seed) & 1);
+    return o;
+}
+
 static void test_against_plain_version(void **state)
 {
     (void)state;
-    static const int sizes[][2] = {{64, 48}, {63, 47}, {1, 1}, {2, 3}, {5, 1}, {200, 300}};
     uint32_t seed = 1;
     for (int round = 0; round < 400; round++) {
-        const int *s = sizes[round % 6];
-        fm_image image = make_image(round & 1 ? FM_PIXEL_YUV420P : FM_PIXEL_RGB24, s[0], s[1],
-                                    next_random(&seed));
-        image.matrix = (fm_color_matrix)(next_random(&seed) % 3);
-        image.chroma_site = (fm_chroma_site)(next_random(&seed) % 3);
-        image.full_range = next_random(&seed) & 1;
-        fm_crop_options o = round & 2 ? fm_facemesh_crop : fm_blazeface_crop;
-        o.size = 1 + (int)(next_random(&seed) % 40);
-        o.border = (fm_border)(next_random(&seed) & 1);
-        fm_roi roi = {uniform(&seed, -0.2 * s[0], 1.2 * s[0]), uniform(&seed, -0.2 * s[1], 1.2 * s[1]),
-                      uniform(&seed, 0.1, 1.5) * s[0], uniform(&seed, -3.2, 3.2)};
+        fm_image image = random_image(round, &seed);
+        double w = image.width, h = image.height;
+        fm_crop_options o = random_options(&seed);
+        fm_roi roi = {uniform(&seed, -0.2 * w, 1.2 * w), uniform(&seed, -0.2 * h, 1.2 * h),
+                      uniform(&seed, 0.1, 1.5) * w, uniform(&seed, -3.2, 3.2)};
         compare(&image, &roi, &o);
+        double x = uniform(&seed, -0.5 * w, w), y = uniform(&seed, -0.5 * h, h);
+        fm_box box = {x, y, x + uniform(&seed, 0.1, 1.5) * w, y + uniform(&seed, 0.1, 1.5) * h};
+        compare_stretch(&image, &box, 1 + (int)(next_random(&seed) % 50),
+                        1 + (int)(next_random(&seed) % 50), &o);
         free_image(&image);
     }
+}
+
+/* A tensor pixel per picture pixel is a copy, whatever the plane order. */
+static void test_stretch_copies_whole_pictures(void **state)
+{
+    (void)state;
+    enum { W = 37, H = 23 };
+    static float tensor[3 * W * H];
+    fm_image image = make_image(FM_PIXEL_RGB24, W, H, 5);
+    const fm_crop_options o = {.scale = 1.0f, .mean = {123, 117, 104}, .bgr = true};
+    const float mean[3] = {123, 117, 104};
+    fm_image_stretch(&image, &(fm_box){0, 0, W, H}, W, H, &o, tensor);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            for (int c = 0; c < 3; c++)
+                assert_true(tensor[((2 - c) * H + y) * W + x] ==
+                            (float)image.plane[0][y * image.stride[0] + 3 * x + c] - mean[c]);
+    /* Senseless boxes read as black. */
+    const fm_box senseless[] = {{NAN, 0, 1, 1}, {0, 0, INFINITY, 1}, {0, 0, 1, 1e9}};
+    for (size_t i = 0; i < sizeof senseless / sizeof senseless[0]; i++) {
+        fm_image_stretch(&image, &senseless[i], W, H, &o, tensor);
+        for (int k = 0; k < W * H; k++)
+            assert_true(tensor[k] == -104 && tensor[2 * W * H + k] == -123);
+    }
+    fm_image_stretch(&image, &(fm_box){0, 0, W, H}, 0, H, &o, NULL); /* nothing to write */
+    free_image(&image);
 }
 
 static void test_letterbox_is_exact_where_scales_are_one(void **state)
@@ -317,6 +423,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_version),
+        cmocka_unit_test(test_stretch_copies_whole_pictures),
         cmocka_unit_test(test_letterbox_is_exact_where_scales_are_one),
         cmocka_unit_test(test_outside_and_senseless_rois),
         cmocka_unit_test(test_flip_symmetry),
