@@ -1,12 +1,14 @@
 /*
  * Named points of a landmark topology, so that no other file holds bare
- * indices. One const table per topology (MediaPipe face mesh, 468 points;
- * WFLW-98 comes with its models). Indices are 0-based into the landmark array.
+ * indices. One const table per topology: MediaPipe's face mesh (468 points)
+ * and WFLW (98). Indices are 0-based into the landmark array.
  *
  * Thread-safety: Safe (constant data).
  */
 #ifndef FM_FACE_TOPOLOGY_H
 #define FM_FACE_TOPOLOGY_H
+
+#include "image.h"
 
 enum { FM_LANDMARKS_MAX = 478, FM_MIDLINE_POINTS_MAX = 40 };
 
@@ -33,8 +35,15 @@ typedef struct fm_topology {
     int chin;
     const int *mirror;      /* count entries: the partner of each point across the midline */
     int iris[2];            /* pupil centre per side, or -1 where the mesh has none */
+    /*
+     * Mean 3D face, count entries: x to the patient's left, y down, z into the
+     * head, origin at the mean of the canthi, unit: distance of the outer
+     * canthi. NULL where the landmarks bring their own depth (depth.h).
+     */
+    const fm_point3 *mean_face;
 } fm_topology;
 
-extern const fm_topology fm_topology_mesh468;
+extern const fm_topology fm_topology_mesh468; /* MediaPipe's face mesh */
+extern const fm_topology fm_topology_wflw98;  /* WFLW's 98 points, which come flat (depth.h) */
 
 #endif

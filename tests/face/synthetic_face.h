@@ -1,5 +1,5 @@
 /*
- * A symmetric face with all 468 mesh points, made from a formula, in the head
+ * A symmetric face with all points of a topology, made from a formula, in the head
  * frame (unit: distance between the outer eye corners; x to the patient's
  * left, y down, z into the head), and its picture under any head pose.
  * Coordinates of a frontal, unscaled face are exactly symmetric.
@@ -48,7 +48,8 @@ static inline synthetic_face synthetic_face_make(const fm_topology *t)
     const int left_is_high = left_probe > t->mirror[left_probe];
     for (int i = 0; i < t->count; i++) {
         const int partner = t->mirror[i];
-        if (partner == i || (partner > i) == left_is_high)
+        const int is_left = t->mean_face ? t->mean_face[i].x > 0 : (partner < i) == left_is_high;
+        if (partner == i || !is_left)
             continue;
         const float radius = sqrtf((float)(i + 1) / (float)t->count);
         const float angle = 2.399963f * (float)i;
@@ -81,7 +82,7 @@ static inline synthetic_face synthetic_face_make(const fm_topology *t)
         {t->subnasale, 0.48f},        {t->upper_lip_top, 0.61f},    {t->upper_lip_inner, 0.69f},
         {t->lower_lip_inner, 0.7f},   {t->lower_lip_bottom, 0.78f}, {t->chin, 1.15f},
     };
-    int next = 1, since = 0;
+    int next = t->midline[0] == t->nasion ? 2 : 1, since = 0; /* WFLW begins at the nasion */
     for (int i = 0; i < t->midline_count; i++) {
         int gap = 1;
         while (t->midline[since + gap] != profile[next].index)
