@@ -22,6 +22,18 @@ static const struct {
     {FM_TFL_RELU6, fm_lower_unary},
     {FM_TFL_RELU_N1_TO_1, fm_lower_unary},
     {FM_TFL_RESHAPE, fm_lower_reshape},
+    {FM_TFL_STRIDED_SLICE, fm_lower_strided_slice},
+};
+
+/* Custom operators, by name; each version is another operator under the same name. */
+static const struct {
+    const char *name;
+    int32_t version;
+    fm_lower_operator *lower;
+} custom_operators[] = {
+    {"Landmarks2TransformMatrix", 2, fm_lower_landmarks_to_matrix},
+    {"TransformLandmarks", 2, fm_lower_transform_landmarks},
+    {"TransformTensorBilinear", 2, fm_lower_transform_tensor},
 };
 
 /* "CONV_2D", or "CUSTOM 'name'" with what is printable of the name, or "number 300". */
@@ -243,15 +255,35 @@ static fm_status check_operator(fm_lowering *lowering, const fm_tfl_operator *op
     return FM_OK;
 }
 
+static fm_lower_operator *find_custom(const fm_lowering *lowering, const fm_tfl_operator *op)
+{
+    const uint8_t *name = fm_fb_bytes(&lowering->model->reader, op->custom);
+    for (size_t i = 0; i < sizeof custom_operators / sizeof *custom_operators; i++) {
+        size_t size = strlen(custom_operators[i].name);
+        if (op->custom.count == size && memcmp(name, custom_operators[i].name, size) == 0 &&
+            op->version == custom_operators[i].version)
+            return custom_operators[i].lower;
+    }
+    return NULL;
+}
+
+static fm_lower_operator *find_operator(const fm_lowering *lowering, const fm_tfl_operator *op)
+{
+    if (op->code == FM_TFL_CUSTOM)
+        return find_custom(lowering, op);
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+        if (operators[i].code == op->code)
+            return operators[i].lower;
+    return NULL;
+}
+
 static fm_status lower_operator(fm_lowering *lowering, const fm_tfl_operator *op)
 {
-    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        if (operators[i].code != op->code)
-            continue;
-        fm_status status = check_operator(lowering, op);
-        return status == FM_OK ? operators[i].lower(lowering, op) : status;
-    }
-    return fm_lower_fail(lowering, op, "is not supported");
+    fm_lower_operator *lower = find_operator(lowering, op);
+    if (!lower)
+        return fm_lower_fail(lowering, op, "is not supported");
+    fm_status status = check_operator(lowering, op);
+    return status == FM_OK ? lower(lowering, op) : status;
 }
 
 fm_status fm_lower_graph(fm_lowering *lowering)

@@ -116,5 +116,10 @@ fm_lower_operator fm_lower_pad;
 fm_lower_operator fm_lower_reshape;
 fm_lower_operator fm_lower_concatenation;
 fm_lower_operator fm_lower_dequantize;
+fm_lower_operator fm_lower_strided_slice;
+/* lower_custom.c: MediaPipe's own operators */
+fm_lower_operator fm_lower_landmarks_to_matrix;
+fm_lower_operator fm_lower_transform_tensor;
+fm_lower_operator fm_lower_transform_landmarks;
 
 #endif

@@ -1,4 +1,4 @@
-/* Operators that move elements about: PAD, RESHAPE, CONCATENATION, and DEQUANTIZE of constants. */
+/* Operators that move elements about: PAD, RESHAPE, STRIDED_SLICE, CONCATENATION, and DEQUANTIZE of constants. */
 #include "models/lower.h"
 
 #include <stdio.h>
@@ -178,6 +178,87 @@ fm_status fm_lower_reshape(fm_lowering *lowering, const fm_tfl_operator *op)
     fm_onnx_node_end(&lowering->onnx);
     lowering->values[output].non_negative = lowering->values[input].non_negative;
     return fm_lower_result(lowering, op, output, FM_FORM_PLAIN);
+}
+
+/* Limits of a slice in TFLite's axis order. */
+typedef struct limits {
+    int64_t begin[FM_TFL_RANK_MAX], end[FM_TFL_RANK_MAX], step[FM_TFL_RANK_MAX];
+} limits;
+
+static bool is_integer_list(const fm_tfl_tensor *tensor, int count)
+{
+    return tensor->data && (tensor->type == FM_TFL_INT32 || tensor->type == FM_TFL_INT64) &&
+           tensor->elements == (size_t)count;
+}
+
+/* A limit counted from the end when negative, within 0..dim. */
+static int64_t resolve_limit(int64_t limit, int32_t dim)
+{
+    if (limit < 0)
+        limit = limit < -dim ? 0 : limit + dim;
+    return limit > dim ? dim : limit;
+}
+
+/* False when the limits are not constant, go backwards or do not make the declared output. */
+static bool read_limits(fm_lowering *lowering, const fm_tfl_operator *op, const fm_tfl_tensor *in,
+                        const fm_tfl_tensor *out, limits *l)
+{
+    const fm_tfl_tensor *list[3];
+    if (op->options.reshapes || in->rank != out->rank)
+        return false;
+    for (uint32_t i = 0; i < 3; i++) {
+        int32_t tensor = fm_tfl_input(lowering->model, op, i + 1);
+        if (tensor < 0 || !is_integer_list(&lowering->model->tensors[tensor], in->rank))
+            return false;
+        list[i] = &lowering->model->tensors[tensor];
+    }
+    for (int i = 0; i < in->rank; i++) {
+        int32_t dim = in->dims[i];
+        bool from_start = op->options.begin_mask >> i & 1, to_end = op->options.end_mask >> i & 1;
+        l->begin[i] = from_start ? 0 : resolve_limit(integer_at(list[0], (size_t)i), dim);
+        l->end[i] = to_end ? dim : resolve_limit(integer_at(list[1], (size_t)i), dim);
+        l->step[i] = integer_at(list[2], (size_t)i);
+        if (l->step[i] < 1 || l->step[i] > INT32_MAX || l->begin[i] >= l->end[i] ||
+            (l->end[i] - l->begin[i] + l->step[i] - 1) / l->step[i] != out->dims[i])
+            return false;
+    }
+    return true;
+}
+
+/* STRIDED_SLICE: every axis from begin to end in constant, positive steps; no axis is added or dropped. */
+fm_status fm_lower_strided_slice(fm_lowering *lowering, const fm_tfl_operator *op)
+{
+    int32_t input = fm_tfl_input(lowering->model, op, 0);
+    int32_t output = fm_tfl_output(lowering->model, op, 0);
+    const fm_tfl_tensor *in = &lowering->model->tensors[input];
+    const fm_tfl_tensor *out = &lowering->model->tensors[output];
+    limits l;
+    if (in->rank == 0 || !read_limits(lowering, op, in, out, &l))
+        return fm_lower_fail(lowering, op, "has limits that are not constant and ascending within its shape");
+    fm_form form = in->rank == 4 ? fm_lower_made_form(lowering, input) : FM_FORM_PLAIN;
+    int64_t axes[FM_TFL_RANK_MAX];
+    for (int i = 0; i < in->rank; i++)
+        axes[i] = form == FM_FORM_NCHW ? fm_lower_nchw_axis(i) : i;
+    const int64_t *const values[4] = {l.begin, l.end, axes, l.step};
+    static const char *const words[4] = {"begin", "end", "axes", "step"};
+    char names[4][FM_VALUE_NAME_MAX + 8];
+    fm_value_name value, result;
+    fm_status status = fm_lower_need(lowering, input, form, value);
+    if (status != FM_OK)
+        return status;
+    fm_lower_result_name(lowering, op, output, form, result);
+    for (int i = 0; i < 4; i++) {
+        snprintf(names[i], sizeof names[i], "%s~%s", result, words[i]);
+        fm_onnx_constant_i64(&lowering->onnx, names[i], values[i], in->rank);
+    }
+    fm_onnx_node_begin(&lowering->onnx, "Slice", result);
+    fm_onnx_node_input(&lowering->onnx, value);
+    for (int i = 0; i < 4; i++)
+        fm_onnx_node_input(&lowering->onnx, names[i]);
+    fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_end(&lowering->onnx);
+    lowering->values[output].non_negative = lowering->values[input].non_negative;
+    return fm_lower_result(lowering, op, output, form);
 }
 
 /* Whether the inputs, one behind the other along `axis`, make the output; *nchw: all can be and one is NCHW. */

@@ -21,12 +21,14 @@ enum {
     BUFFER_DATA = 0,
     CODE_DEPRECATED_BUILTIN = 0,
     CODE_CUSTOM = 1,
+    CODE_VERSION = 2,
     CODE_BUILTIN = 3,
     OPERATOR_CODE_INDEX = 0,
     OPERATOR_INPUTS = 1,
     OPERATOR_OUTPUTS = 2,
     OPERATOR_OPTIONS_TYPE = 3,
-    OPERATOR_OPTIONS = 4
+    OPERATOR_OPTIONS = 4,
+    OPERATOR_CUSTOM_OPTIONS = 5
 };
 
 /* BuiltinOptions of the schema. */
@@ -37,7 +39,8 @@ enum {
     OPTIONS_POOL_2D = 5,
     OPTIONS_CONCATENATION = 10,
     OPTIONS_ADD = 11,
-    OPTIONS_MUL = 21
+    OPTIONS_MUL = 21,
+    OPTIONS_STRIDED_SLICE = 32
 };
 
 enum { SCHEMA_VERSION = 3 };
@@ -151,6 +154,15 @@ static void read_pool_options(fm_fb *reader, fm_fb_table table, fm_tfl_options *
     out->activation = fm_fb_u8(reader, table, 5, FM_TFL_ACT_NONE);
 }
 
+static void read_slice_options(fm_fb *reader, fm_fb_table table, fm_tfl_options *out)
+{
+    out->begin_mask = (uint32_t)fm_fb_i32(reader, table, 0, 0);
+    out->end_mask = (uint32_t)fm_fb_i32(reader, table, 1, 0);
+    /* ellipsis_mask, new_axis_mask, shrink_axis_mask, offset */
+    out->reshapes = fm_fb_i32(reader, table, 2, 0) || fm_fb_i32(reader, table, 3, 0) ||
+                    fm_fb_i32(reader, table, 4, 0) || fm_fb_u8(reader, table, 5, 0);
+}
+
 /* Which member of the options union an operator must have; OPTIONS_NONE when nothing of it is read. */
 static int options_type_of(int code)
 {
@@ -167,6 +179,8 @@ static int options_type_of(int code)
         return OPTIONS_ADD;
     case FM_TFL_MUL:
         return OPTIONS_MUL;
+    case FM_TFL_STRIDED_SLICE:
+        return OPTIONS_STRIDED_SLICE;
     default:
         return OPTIONS_NONE;
     }
@@ -194,6 +208,9 @@ static bool read_options(fm_fb *reader, fm_fb_table table, int code, fm_tfl_opti
     case OPTIONS_CONCATENATION:
         out->axis = fm_fb_i32(reader, options, 0, 0);
         out->activation = fm_fb_u8(reader, options, 1, FM_TFL_ACT_NONE);
+        break;
+    case OPTIONS_STRIDED_SLICE:
+        read_slice_options(reader, options, out);
         break;
     default: /* AddOptions, MulOptions */
         out->activation = fm_fb_u8(reader, options, 0, FM_TFL_ACT_NONE);
@@ -226,7 +243,9 @@ static fm_status read_operator(fm_tfl_model *model, fm_fb_table table, fm_fb_vec
     int old_code = fm_fb_u8(reader, code, CODE_DEPRECATED_BUILTIN, 0);
     int new_code = fm_fb_i32(reader, code, CODE_BUILTIN, 0);
     op->code = new_code > old_code ? new_code : old_code;
+    op->version = fm_fb_i32(reader, code, CODE_VERSION, 1);
     op->custom = fm_fb_vector_of(reader, code, CODE_CUSTOM, 1);
+    op->custom_options = fm_fb_vector_of(reader, table, OPERATOR_CUSTOM_OPTIONS, 1);
     op->inputs = fm_fb_vector_of(reader, table, OPERATOR_INPUTS, 4);
     op->outputs = fm_fb_vector_of(reader, table, OPERATOR_OUTPUTS, 4);
     bool options = read_options(reader, table, op->code, &op->options);

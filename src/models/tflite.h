@@ -52,6 +52,7 @@ typedef enum fm_tfl_code {
     FM_TFL_RESHAPE = 22,
     FM_TFL_CUSTOM = 32,
     FM_TFL_PAD = 34,
+    FM_TFL_STRIDED_SLICE = 45,
     FM_TFL_PRELU = 54
 } fm_tfl_code;
 
@@ -85,11 +86,15 @@ typedef struct fm_tfl_options {
     int32_t dilation_w, dilation_h;
     int32_t filter_w, filter_h; /* pooling */
     int32_t axis;               /* concatenation; negative counts from the end */
+    uint32_t begin_mask, end_mask; /* strided slice: bit set of the axes whose limit counts as left out */
+    bool reshapes;                 /* strided slice: has masks that add or drop axes, or relative ends */
 } fm_tfl_options;
 
 typedef struct fm_tfl_operator {
     int code;              /* BuiltinOperator */
     fm_fb_vector custom;   /* name of a CUSTOM operator */
+    fm_fb_vector custom_options; /* its own bytes, read with fm_fb_bytes */
+    int32_t version;       /* of the operator, 1 or higher */
     fm_fb_vector inputs;   /* read with fm_tfl_input */
     fm_fb_vector outputs;  /* read with fm_tfl_output */
     fm_tfl_options options;

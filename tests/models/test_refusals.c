@@ -40,8 +40,8 @@ static void test_unknown_operators_are_named(void **state)
     (void)state;
     tb_model model = one_operator(SOFTMAX, NULL);
     refuse(&model, "SOFTMAX", "operator 1 of 1");
-    model = one_operator(CUSTOM, "Landmarks2TransformMatrix");
-    refuse(&model, "CUSTOM 'Landmarks2TransformMatrix'", "not supported");
+    model = one_operator(CUSTOM, "MaxUnpooling2D");
+    refuse(&model, "CUSTOM 'MaxUnpooling2D'", "not supported");
     model = one_operator(CUSTOM, "line\nbreak\x1b[31m");
     refuse(&model, "CUSTOM 'line?break?[31m'", "not supported");
     model = one_operator(150, NULL); /* beyond the old byte */

@@ -164,11 +164,14 @@ static void write_ops(buffer *b, const tb_model *model, size_t graph)
     set_child(b, graph, 3, list);
     for (int i = 0; i < model->op_count; i++) {
         const tb_op *op = &model->ops[i];
-        size_t at = table(b, 5);
+        size_t at = table(b, 6);
         point(b, list + 4 + 4 * (size_t)i, at);
         set_field(b, at, 0, i);
         set_child(b, at, 1, vector(b, op->inputs, 4 * (size_t)op->input_count, (size_t)op->input_count));
         set_child(b, at, 2, vector(b, op->outputs, 4 * (size_t)op->output_count, (size_t)op->output_count));
+        if (op->custom_options)
+            set_child(b, at, 5, vector(b, op->custom_options, op->custom_options_size,
+                                       op->custom_options_size));
         if (!op->options_type)
             continue;
         set_field(b, at, 3, op->options_type);
@@ -189,6 +192,8 @@ static void write_codes(buffer *b, const tb_model *model, size_t root)
         /* As TensorFlow writes it: the old byte stops at 127, the new field has the number. */
         set_field(b, at, 0, model->ops[i].code < 127 ? model->ops[i].code : 127);
         set_field(b, at, 3, model->ops[i].code);
+        if (model->ops[i].version)
+            set_field(b, at, 2, model->ops[i].version);
         if (model->ops[i].custom)
             set_child(b, at, 1, vector(b, model->ops[i].custom, strlen(model->ops[i].custom),
                                        strlen(model->ops[i].custom)));

@@ -27,6 +27,9 @@ typedef struct tb_tensor {
 typedef struct tb_op {
     int32_t code;
     const char *custom;
+    int32_t version; /* 0: left out, which means 1 */
+    const uint8_t *custom_options;
+    size_t custom_options_size;
     int input_count, output_count;
     int32_t inputs[TB_ARGS_MAX], outputs[TB_ARGS_MAX];
     int options_type; /* BuiltinOptions, 0: none */
@@ -44,7 +47,8 @@ typedef struct tb_model {
 
 /* BuiltinOperator of the schema. */
 enum { ADD = 0, CONCATENATION = 2, CONV_2D = 3, DEPTHWISE = 4, DEQUANTIZE = 6, MAX_POOL = 17 };
-enum { MUL = 18, RELU = 19, RELU6 = 21, RESHAPE = 22, SOFTMAX = 25, CUSTOM = 32, PAD = 34, PRELU = 54 };
+enum { MUL = 18, RELU = 19, RELU6 = 21, RESHAPE = 22, SOFTMAX = 25, CUSTOM = 32, PAD = 34 };
+enum { STRIDED_SLICE = 45, PRELU = 54 };
 
 /* A model with one input picture, tensor 0. */
 tb_model tb_begin(int h, int w, int c);
