@@ -2,14 +2,16 @@
 
 #include "facemirror/run.h" /* fm_side */
 
-enum { MESH468_POINTS = 468 };
+enum { MESH468_POINTS = 468, MESH478_POINTS = 478 };
 
 /*
  * Partner of each point across the midline; a midline point is its own. Taken
  * from the symmetry of MediaPipe's canonical face model: 220 pairs and 28
- * midline points.
+ * midline points. Behind the mesh come the irises of the attention mesh, each
+ * as centre, right, top, left, bottom in the picture; the mesh is paired
+ * within itself, so that it is the table of both.
  */
-static const int mesh468_mirror[MESH468_POINTS] = {
+static const int mesh_mirror[MESH478_POINTS] = {
     /* clang-format off */
     0, 1, 2, 248, 4, 5, 6, 249, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 250, 251, 252, 253,
     254, 255, 256, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, 267, 268, 269, 270, 271, 272,
@@ -35,56 +37,69 @@ static const int mesh468_mirror[MESH468_POINTS] = {
     202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220,
     221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239,
     240, 241, 242, 243, 244, 245, 246, 247,
+    473, 476, 475, 474, 477, 468, 471, 470, 469, 472,
     /* clang-format on */
 };
+
+/* The named points of the mesh, which both topologies have. */
+#define MESH_NAMED_POINTS                                                                          \
+    .side =                                                                                        \
+        {                                                                                          \
+            [FM_SIDE_LEFT] =                                                                       \
+                {                                                                                  \
+                    .eye_outer = 263,                                                              \
+                    .eye_inner = 362,                                                              \
+                    .upper_lid = {387, 386, 385},                                                  \
+                    .lower_lid = {373, 374, 380},                                                  \
+                    .brow_outer = 300,                                                             \
+                    .brow_middle = 334,                                                            \
+                    .brow_inner = 336,                                                             \
+                    .brow_inner_lower = 285,                                                       \
+                    .mouth_corner = 291,                                                           \
+                    .mouth_corner_inner = 308,                                                     \
+                    .nose_wing = 294,                                                              \
+                    .upper_lip_side = 269,                                                         \
+                },                                                                                 \
+            [FM_SIDE_RIGHT] =                                                                      \
+                {                                                                                  \
+                    .eye_outer = 33,                                                               \
+                    .eye_inner = 133,                                                              \
+                    .upper_lid = {160, 159, 158},                                                  \
+                    .lower_lid = {144, 145, 153},                                                  \
+                    .brow_outer = 70,                                                              \
+                    .brow_middle = 105,                                                            \
+                    .brow_inner = 107,                                                             \
+                    .brow_inner_lower = 55,                                                        \
+                    .mouth_corner = 61,                                                            \
+                    .mouth_corner_inner = 78,                                                      \
+                    .nose_wing = 64,                                                               \
+                    .upper_lip_side = 39,                                                          \
+                },                                                                                 \
+        },                                                                                         \
+    .midline = {10, 151, 9,   8,  168, 6,  197, 195, 5,  4,  1,  19,  94,  2,                      \
+                164, 0,  11,  12, 13,  14, 15,  16,  17, 18, 200, 199, 175, 152},                  \
+    .midline_count = 28,                                                                           \
+    .nasion = 168,                                                                                 \
+    .nose_tip = 4,                                                                                 \
+    .subnasale = 2,                                                                                \
+    .upper_lip_top = 0,                                                                            \
+    .upper_lip_inner = 13,                                                                         \
+    .lower_lip_inner = 14,                                                                         \
+    .lower_lip_bottom = 17,                                                                        \
+    .chin = 152
 
 const fm_topology fm_topology_mesh468 = {
     .name = "mediapipe-468",
     .count = MESH468_POINTS,
-    .side =
-        {
-            [FM_SIDE_LEFT] =
-                {
-                    .eye_outer = 263,
-                    .eye_inner = 362,
-                    .upper_lid = {387, 386, 385},
-                    .lower_lid = {373, 374, 380},
-                    .brow_outer = 300,
-                    .brow_middle = 334,
-                    .brow_inner = 336,
-                    .brow_inner_lower = 285,
-                    .mouth_corner = 291,
-                    .mouth_corner_inner = 308,
-                    .nose_wing = 294,
-                    .upper_lip_side = 269,
-                },
-            [FM_SIDE_RIGHT] =
-                {
-                    .eye_outer = 33,
-                    .eye_inner = 133,
-                    .upper_lid = {160, 159, 158},
-                    .lower_lid = {144, 145, 153},
-                    .brow_outer = 70,
-                    .brow_middle = 105,
-                    .brow_inner = 107,
-                    .brow_inner_lower = 55,
-                    .mouth_corner = 61,
-                    .mouth_corner_inner = 78,
-                    .nose_wing = 64,
-                    .upper_lip_side = 39,
-                },
-        },
-    .midline = {10, 151, 9,   8,  168, 6,  197, 195, 5,  4,  1,  19,  94,  2,
-                164, 0,  11,  12, 13,  14, 15,  16,  17, 18, 200, 199, 175, 152},
-    .midline_count = 28,
-    .nasion = 168,
-    .nose_tip = 4,
-    .subnasale = 2,
-    .upper_lip_top = 0,
-    .upper_lip_inner = 13,
-    .lower_lip_inner = 14,
-    .lower_lip_bottom = 17,
-    .chin = 152,
-    .mirror = mesh468_mirror,
+    MESH_NAMED_POINTS,
+    .mirror = mesh_mirror,
     .iris = {-1, -1},
+};
+
+const fm_topology fm_topology_mesh478 = {
+    .name = "mediapipe-478",
+    .count = MESH478_POINTS,
+    MESH_NAMED_POINTS,
+    .mirror = mesh_mirror,
+    .iris = {[FM_SIDE_LEFT] = 473, [FM_SIDE_RIGHT] = 468},
 };

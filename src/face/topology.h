@@ -1,7 +1,7 @@
 /*
  * Named points of a landmark topology, so that no other file holds bare
- * indices. One const table per topology: MediaPipe's face mesh (468 points)
- * and WFLW (98). Indices are 0-based into the landmark array.
+ * indices. One const table per topology: MediaPipe's face mesh (468 points, and
+ * 478 with irises) and WFLW (98). Indices are 0-based into the landmark array.
  *
  * Thread-safety: Safe (constant data).
  */
@@ -44,6 +44,7 @@ typedef struct fm_topology {
 } fm_topology;
 
 extern const fm_topology fm_topology_mesh468; /* MediaPipe's face mesh */
+extern const fm_topology fm_topology_mesh478; /* the same with irises (attention.h) */
 extern const fm_topology fm_topology_wflw98;  /* WFLW's 98 points, which come flat (depth.h) */
 
 #endif

@@ -284,9 +284,10 @@ def eye_distance(points):
 def mirror_pairs():
     """The partner of each mesh point across the face, as the program's own table has it."""
     text = open(os.path.join(SOURCE, 'src', 'face', 'topology.c'), encoding='utf-8').read()
-    table = re.search(r'mesh468_mirror\[[^\]]*\] = \{(.*?)\};', text, re.S).group(1)
+    table = re.search(r'mesh_mirror\[[^\]]*\] = \{(.*?)\};', text, re.S).group(1)
     pairs = [int(n) for n in re.findall(r'\b\d+\b', re.sub(r'/\*.*?\*/', '', table, flags=re.S))]
-    assert len(pairs) == 468 and all(pairs[pairs[i]] == i for i in range(468))
+    assert len(pairs) == 478 and all(pairs[pairs[i]] == i for i in range(478))
+    pairs = pairs[:468]  # the irises behind are not part of the mesh
     assert pairs[33] == 263 and pairs[61] == 291 and pairs[4] == 4  # anatomy, known from elsewhere
     return pairs
 

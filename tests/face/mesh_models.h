@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "face/attention.h"
 #include "face/tracker.h"
 #include "inference/session.h"
 #include "models/import.h"
@@ -28,6 +29,8 @@ typedef struct mesh_models {
     mesh_network detector, landmarker;
     int regressors, scores;   /* output indices */
     int landmarks, presence;
+    mesh_network attention;
+    int attention_mesh, lips, left_eye, right_eye, left_iris, right_iris, faceflag;
 } mesh_models;
 
 static inline bool mesh_open_network(fm_runtime *runtime, const char *dir, const char *name,
@@ -69,12 +72,37 @@ static inline bool mesh_open(mesh_models *m, const char *dir)
     return true;
 }
 
+static inline int mesh_attention_output(const mesh_models *m, const char *name, size_t count)
+{
+    int index = fm_session_find_output(m->attention.session, name);
+    assert_true(index >= 0);
+    assert_int_equal(fm_session_output(m->attention.session, index)->count, count);
+    return index;
+}
+
+/* The attention mesh beside the others, which are open; false when its file is not there. */
+static inline bool mesh_open_attention(mesh_models *m, const char *dir)
+{
+    if (!mesh_open_network(m->runtime, dir, "face_landmark_with_attention.tflite", &m->attention))
+        return false;
+    m->attention_mesh = mesh_attention_output(m, "output_mesh_identity", 3 * FM_ATTENTION_MESH);
+    m->lips = mesh_attention_output(m, "output_lips", 2 * FM_ATTENTION_LIPS);
+    m->left_eye = mesh_attention_output(m, "output_left_eye", 2 * FM_ATTENTION_EYE);
+    m->right_eye = mesh_attention_output(m, "output_right_eye", 2 * FM_ATTENTION_EYE);
+    m->left_iris = mesh_attention_output(m, "output_left_iris", 2 * FM_ATTENTION_IRIS);
+    m->right_iris = mesh_attention_output(m, "output_right_iris", 2 * FM_ATTENTION_IRIS);
+    m->faceflag = mesh_attention_output(m, "conv_faceflag", 1);
+    return true;
+}
+
 static inline void mesh_close(mesh_models *m)
 {
     fm_binding_destroy(&m->detector.binding);
     fm_binding_destroy(&m->landmarker.binding);
+    fm_binding_destroy(&m->attention.binding);
     fm_session_close(&m->detector.session);
     fm_session_close(&m->landmarker.session);
+    fm_session_close(&m->attention.session);
     fm_runtime_destroy(&m->runtime);
 }
 
@@ -100,6 +128,28 @@ static inline const float *mesh_landmarks(mesh_models *m, const fm_image *image,
         fail_msg("%s", err.message);
     *presence_logit = fm_binding_output(m->landmarker.binding, m->presence)[0];
     return fm_binding_output(m->landmarker.binding, m->landmarks);
+}
+
+/* The refined points of the attention mesh and its presence logit. */
+static inline void mesh_attention_landmarks(mesh_models *m, const fm_image *image, const fm_roi *roi,
+                                            float points[3 * FM_ATTENTION_POINTS],
+                                            float *presence_logit)
+{
+    fm_error err = {0};
+    const fm_binding *b = m->attention.binding;
+    fm_image_crop(image, roi, &fm_facemesh_crop, fm_binding_input(m->attention.binding));
+    if (fm_binding_run(m->attention.binding, &err) != FM_OK)
+        fail_msg("%s", err.message);
+    const fm_attention_parts parts = {
+        .mesh = fm_binding_output(b, m->attention_mesh),
+        .lips = fm_binding_output(b, m->lips),
+        .left_eye = fm_binding_output(b, m->left_eye),
+        .right_eye = fm_binding_output(b, m->right_eye),
+        .left_iris = fm_binding_output(b, m->left_iris),
+        .right_iris = fm_binding_output(b, m->right_iris),
+    };
+    fm_attention_refine(&parts, points);
+    *presence_logit = fm_binding_output(b, m->faceflag)[0];
 }
 
 /* One frame through a tracker, as tracker.h tells. */

@@ -1,6 +1,6 @@
 /*
- * Landmarks against Google's own Face Mesh (facemesh_expected.json): the same
- * pixels, detector, roi, crop, one landmark pass. Needs the shared reference
+ * Landmarks against Google's own Face Mesh, plain and with attention
+ * (facemesh_expected.json): the same pixels, detector, roi, crop, one landmark pass. Needs the shared reference
  * folder and the unpacked models; what is missing is skipped by name.
  */
 #include <math.h>
@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-enum { POINTS = 468, EXIT_SKIP = 77, COMMAND_MAX = 4 * FM_PATH_MAX };
+enum { EXIT_SKIP = 77, COMMAND_MAX = 4 * FM_PATH_MAX };
 
 /* Shares of the eye distance (33 to 263). */
 typedef struct deviation {
@@ -27,8 +27,19 @@ static const deviation own_limit = {0.005, 0.02, 0.01};
 
 static const char *source_root; /* set by main, constant afterwards */
 
+/* A model by its name in the records. */
+typedef struct contender {
+    const char *name;
+    int points;
+} contender;
+
+static const contender plain = {"facemesh-468", 468};
+static const contender attention = {"facemesh-attention-478", FM_ATTENTION_POINTS};
+
 typedef struct fixture {
     mesh_models models;
+    const contender *model;
+    bool has_attention;
     json_t *records;
     char shared[FM_PATH_MAX], temporary[64];
 } fixture;
@@ -128,11 +139,12 @@ static uint8_t *read_pixels(const fixture *f, size_t size)
     return pixels;
 }
 
-static deviation measure(const json_t *expected, const fm_point3 *points)
+static deviation measure(const json_t *expected, const fm_point3 *points, int count)
 {
     double sum = 0.0, max = 0.0, z = 0.0, eye[2][2] = {{0}};
-    for (size_t i = 0; i < POINTS; i++) {
-        const json_t *p = json_array_get(expected, i);
+    assert_int_equal(json_array_size(expected), count);
+    for (int i = 0; i < count; i++) {
+        const json_t *p = json_array_get(expected, (size_t)i);
         double x = json_number_value(json_array_get(p, 0)), y = json_number_value(json_array_get(p, 1));
         double d = hypot(points[i].x - x, points[i].y - y);
         sum += d;
@@ -144,7 +156,7 @@ static deviation measure(const json_t *expected, const fm_point3 *points)
         }
     }
     double size = hypot(eye[0][0] - eye[1][0], eye[0][1] - eye[1][1]);
-    return (deviation){sum / POINTS / size, max / size, z / POINTS / size};
+    return (deviation){sum / count / size, max / size, z / count / size};
 }
 
 static fm_roi find_roi(fixture *f, const fm_image *image)
@@ -158,12 +170,17 @@ static fm_roi find_roi(fixture *f, const fm_image *image)
 static deviation run_landmarks(fixture *f, const fm_image *image, const fm_roi *roi,
                                const json_t *record)
 {
-    static fm_point3 points[POINTS];
-    float logit = 0.0f;
-    const float *raw = mesh_landmarks(&f->models, image, roi, &logit);
+    const int count = f->model->points;
+    fm_point3 points[FM_LANDMARKS_MAX];
+    float refined[3 * FM_ATTENTION_POINTS], logit = 0.0f;
+    const float *raw = refined;
+    if (f->model == &attention)
+        mesh_attention_landmarks(&f->models, image, roi, refined, &logit);
+    else
+        raw = mesh_landmarks(&f->models, image, roi, &logit);
     assert_true(fm_sigmoid(logit) > 0.5f);
-    assert_true(fm_landmarks_from_network(raw, POINTS, FM_FACEMESH_SIZE, roi, points));
-    return measure(json_object_get(record, "landmarks"), points);
+    assert_true(fm_landmarks_from_network(raw, count, FM_FACEMESH_SIZE, roi, points));
+    return measure(json_object_get(record, "landmarks"), points, count);
 }
 
 /* Gives the roi that the detector found. */
@@ -207,14 +224,14 @@ static void print_row(const json_t *record, const char *pixels, deviation d)
                   pixels, 100 * d.mean, 100 * d.max, 100 * d.z);
 }
 
-static void test_matches_reference(void **state)
+static void compare_records(fixture *f, const contender *model)
 {
-    fixture *f = *state;
+    f->model = model;
     size_t i;
     json_t *record;
     int compared = 0;
     json_array_foreach(f->records, i, record) {
-        if (strcmp(get_string(record, "model"), "facemesh-468") != 0 ||
+        if (strcmp(get_string(record, "model"), model->name) != 0 ||
             !json_is_array(json_object_get(record, "landmarks")))
             continue;
         int width = (int)json_integer_value(json_object_get(record, "width"));
@@ -239,6 +256,19 @@ static void test_matches_reference(void **state)
     }
     if (compared == 0)
         skip();
+}
+
+static void test_plain_mesh(void **state)
+{
+    compare_records(*state, &plain);
+}
+
+static void test_attention_mesh(void **state)
+{
+    fixture *f = *state;
+    if (!f->has_attention)
+        skip();
+    compare_records(f, &attention);
 }
 
 static bool find_shared(fixture *f)
@@ -274,8 +304,10 @@ int main(int argc, char **argv)
     int fd = mkstemp(f.temporary);
     if (fd < 0 || !mesh_open(&f.models, models))
         return EXIT_SKIP;
+    f.has_attention = mesh_open_attention(&f.models, models);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(test_matches_reference, &f),
+        cmocka_unit_test_prestate(test_plain_mesh, &f),
+        cmocka_unit_test_prestate(test_attention_mesh, &f),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     mesh_close(&f.models);
