@@ -60,6 +60,20 @@ typedef struct fm_profile_options {
     bool compat_json;   /* also STEM_profile_compat.json, which holds every sample */
 } fm_profile_options;
 
+/*
+ * Where the models run. A provider is "auto" (what is fastest of that which works here, by a trial), "cpu",
+ * "coreml", "cuda", "tensorrt", "openvino", "webgpu", "xnnpack"... or a provider's full name in ONNX Runtime.
+ * docs/providers.md says more. All zero: "auto".
+ */
+typedef struct fm_provider_options {
+    const char *const *providers; /* "openvino" for all models, "FaceMesh=cpu" for one; later ones win */
+    int provider_count;
+    const char *const *options;   /* "key=value", handed to every provider but the CPU */
+    int option_count;
+    const char *const *libraries; /* files of plug-in providers */
+    int library_count;
+} fm_provider_options;
+
 typedef struct fm_run_options {
     const char *input;       /* video file, required */
     const char *output_dir;  /* NULL: beside the input */
@@ -80,6 +94,7 @@ typedef struct fm_run_options {
     bool no_debug_video;
     bool landmarks_csv;
     bool overwrite;
+    fm_provider_options providers;
     fm_profile_options profile;
     FILE *report;            /* the text report goes here at the end, however the run ends; NULL: none */
     bool report_utf8;        /* box-drawing rules instead of dashes */

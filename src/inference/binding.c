@@ -275,7 +275,13 @@ const fm_tensor_info *fm_binding_output_info(const fm_binding *binding, int inde
 fm_status fm_binding_run(fm_binding *binding, fm_error *err)
 {
     const fm_session *s = binding->session;
-    OrtStatus *status = s->runtime->api->RunWithBinding(s->session, NULL, binding->io);
+    const OrtApi *api = s->runtime->api;
+    OrtStatus *status = NULL;
+    /* Binding an input hands its values to the device, once: on the CPU they are read where they are. */
+    if (s->breakdown.accelerator > 0)
+        status = api->BindInput(binding->io, s->inputs[0].name, binding->input.value);
+    if (!status)
+        status = api->RunWithBinding(s->session, NULL, binding->io);
     /* Shapes were promised by the model itself: when they do not hold, it is to blame. */
     OrtErrorCode code = status ? s->runtime->api->GetErrorCode(status) : ORT_OK;
     return fm_ort_check(s->runtime, status,

@@ -16,6 +16,8 @@ struct fm_runtime {
     OrtEnv *env;
     OrtMemoryInfo *memory; /* plain CPU memory, for our own buffers */
     const char *version;   /* constant of the library */
+    char **libraries;      /* plug-ins that were registered through this object */
+    size_t library_count;
     fm_runtime_log *on_log;
     void *opaque;
 };
@@ -26,7 +28,10 @@ struct fm_session {
     char *name; /* for messages */
     fm_tensor_info *inputs, *outputs;
     int input_count, output_count;
-    char backend[32];
+    char backend[64]; /* what runs most operators */
+    char asked[64];   /* as options->provider.name */
+    char reason[FM_ERROR_MESSAGE_MAX + 128]; /* why it runs elsewhere; "": it does not */
+    fm_breakdown breakdown;
     double load_seconds;
 };
 
@@ -41,8 +46,32 @@ fm_status fm_runtime_create_from(fm_runtime **out, const OrtApiBase *base, fm_ru
 fm_status fm_ort_check(const fm_runtime *runtime, OrtStatus *status, fm_status code,
                        const char *action, const char *object, fm_error *err);
 
-/* Names the backend that runs most operators of the session; needs the recorded assignment. */
-fm_status fm_ort_backend(fm_session *session, fm_error *err);
+/* Where a model comes from: a file, or memory when data is not NULL. */
+typedef struct fm_source {
+    const char *name;
+    const void *data;
+    size_t size;
+} fm_source;
+
+/* Opens a session on the provider of that full name, and on no other but the CPU. */
+fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *from,
+                      const fm_session_options *options, const char *full, fm_error *err);
+/* Opens it where options->provider says, with the CPU as fallback. options may be NULL. */
+fm_status fm_ort_open_chosen(fm_session **out, fm_runtime *runtime, const fm_source *from,
+                             const fm_session_options *options, fm_error *err);
+
+/* The runtime has the provider of that full name, built in or from a plug-in with a device here. */
+bool fm_ort_offers(const fm_runtime *runtime, const char *full);
+/* Adds a provider to the options of a session. FM_E_USAGE, FM_E_RUNTIME. */
+fm_status fm_ort_append(const fm_session *session, OrtSessionOptions *options, const char *full,
+                        const fm_provider *asked, int threads, fm_error *err);
+
+/* Fills session->breakdown and ->backend from the recorded assignment and the model's bytes (NULL: not at hand). */
+fm_status fm_ort_breakdown(fm_session *session, const void *data, size_t size, fm_error *err);
+void fm_breakdown_free(fm_breakdown *breakdown);
+
+/* Monotonic seconds. */
+double fm_ort_seconds(void);
 
 /* Logging function for session options; param is the fm_runtime. */
 void ORT_API_CALL fm_ort_log(void *param, OrtLoggingLevel severity, const char *category,

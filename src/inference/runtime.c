@@ -38,9 +38,11 @@ void ORT_API_CALL fm_ort_log(void *param, OrtLoggingLevel severity, const char *
                              const char *log_id, const char *location, const char *message)
 {
     (void)category;
-    (void)location;
     const fm_runtime *runtime = param;
     if (severity < ORT_LOGGING_LEVEL_WARNING || !runtime->on_log)
+        return;
+    /* "Some nodes were not assigned": the breakdown says which and how many. */
+    if (location && strstr(location, "VerifyEachNodeIsAssignedToAnEp"))
         return;
     char text[MESSAGE_MAX], line[MESSAGE_MAX + 128];
     copy_one_line(text, sizeof text, message);
@@ -115,6 +117,9 @@ void fm_runtime_destroy(fm_runtime **runtime)
         r->api->ReleaseMemoryInfo(r->memory);
     if (r->env)
         r->api->ReleaseEnv(r->env);
+    for (size_t i = 0; i < r->library_count; i++)
+        free(r->libraries[i]);
+    free(r->libraries);
     free(r);
     *runtime = NULL;
 }

@@ -9,11 +9,14 @@
 
 #include <onnxruntime_session_options_config_keys.h>
 
+#include "base/file.h"
 #include "inference/internal.h"
+
+#define OUTLINE_BYTES_MAX ((size_t)512 << 20)
 
 typedef enum direction { DIRECTION_INPUT, DIRECTION_OUTPUT } direction;
 
-static double now_seconds(void)
+double fm_ort_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -142,7 +145,7 @@ static fm_status set_options(const fm_session *s, OrtSessionOptions *options, in
                              fm_error *err)
 {
     const OrtApi *api = s->runtime->api;
-    OrtStatus *status = api->SetIntraOpNumThreads(options, intra_threads > 0 ? intra_threads : 1);
+    OrtStatus *status = api->SetIntraOpNumThreads(options, intra_threads);
     if (!status)
         status = api->SetInterOpNumThreads(options, 1);
     if (!status)
@@ -165,21 +168,17 @@ static fm_status set_options(const fm_session *s, OrtSessionOptions *options, in
     return fm_ort_check(s->runtime, status, FM_E_RUNTIME, "set options for the model", s->name, err);
 }
 
-/* Where the model comes from: a file, or memory when data is not NULL. */
-typedef struct source {
-    const char *name;
-    const void *data;
-    size_t size;
-} source;
-
-static fm_status load(fm_session *s, const source *from, int intra_threads, fm_error *err)
+static fm_status load(fm_session *s, const fm_source *from, const fm_session_options *o, const char *full, fm_error *err)
 {
     const OrtApi *api = s->runtime->api;
+    const int threads = o->intra_threads > 0 ? o->intra_threads : 1;
     OrtSessionOptions *options = NULL;
     fm_status status = fm_ort_check(s->runtime, api->CreateSessionOptions(&options), FM_E_RUNTIME,
                                     "set options for the model", s->name, err);
     if (status == FM_OK)
-        status = set_options(s, options, intra_threads, err);
+        status = set_options(s, options, threads, err);
+    if (status == FM_OK && strcmp(full, FM_CPU_PROVIDER) != 0)
+        status = fm_ort_append(s, options, full, &o->provider, threads, err);
     if (status == FM_OK) {
         OrtStatus *made = from->data ? api->CreateSessionFromArray(s->runtime->env, from->data,
                                                                    from->size, options, &s->session)
@@ -192,11 +191,26 @@ static fm_status load(fm_session *s, const source *from, int intra_threads, fm_e
     return status;
 }
 
-static fm_status open_source(fm_session **out, fm_runtime *runtime, const source *from,
-                             const fm_session_options *options, fm_error *err)
+/* Counts what runs where; a file is read once more for its edges, which the runtime does not tell. */
+static fm_status break_down(fm_session *s, const fm_source *from, fm_error *err)
+{
+    if (from->data)
+        return fm_ort_breakdown(s, from->data, from->size, err);
+    uint8_t *data = NULL;
+    size_t size = 0;
+    fm_error ignored = {0}; /* a file that is too large to be read whole costs only details */
+    if (fm_file_read(from->name, OUTLINE_BYTES_MAX, &data, &size, &ignored) != FM_OK)
+        data = NULL;
+    fm_status status = fm_ort_breakdown(s, data, size, err);
+    free(data);
+    return status;
+}
+
+fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *from, const fm_session_options *options,
+                      const char *full, fm_error *err)
 {
     *out = NULL;
-    double start = now_seconds();
+    double start = fm_ort_seconds();
     fm_session *s = calloc(1, sizeof *s);
     if (s)
         s->name = strdup(from->name);
@@ -205,18 +219,19 @@ static fm_status open_source(fm_session **out, fm_runtime *runtime, const source
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory loading the model '%s'", from->name);
     }
     s->runtime = runtime;
-    fm_status status = load(s, from, options ? options->intra_threads : 0, err);
+    fm_status status = load(s, from, options, full, err);
     if (status == FM_OK)
         status = read_tensors(s, DIRECTION_INPUT, &s->inputs, &s->input_count, err);
     if (status == FM_OK)
         status = read_tensors(s, DIRECTION_OUTPUT, &s->outputs, &s->output_count, err);
-    if (status == FM_OK)
-        status = fm_ort_backend(s, err);
+    if (status == FM_OK) {
+        s->load_seconds = fm_ort_seconds() - start;
+        status = break_down(s, from, err);
+    }
     if (status != FM_OK) {
         fm_session_close(&s);
         return status;
     }
-    s->load_seconds = now_seconds() - start;
     *out = s;
     return FM_OK;
 }
@@ -230,7 +245,7 @@ fm_status fm_session_open(fm_session **out, fm_runtime *runtime, const char *pat
         return fm_fail(err, FM_E_MODEL, "cannot load the model '%s': %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) /* a FIFO would block for ever */
         return fm_fail(err, FM_E_MODEL, "cannot load the model '%s': it is not a regular file", path);
-    return open_source(out, runtime, &(source){path, NULL, 0}, options, err);
+    return fm_ort_open_chosen(out, runtime, &(fm_source){path, NULL, 0}, options, err);
 }
 
 fm_status fm_session_open_memory(fm_session **out, fm_runtime *runtime, const void *data,
@@ -240,7 +255,7 @@ fm_status fm_session_open_memory(fm_session **out, fm_runtime *runtime, const vo
     *out = NULL;
     if (!data || size == 0)
         return fm_fail(err, FM_E_MODEL, "cannot load the model '%s': it is empty", name);
-    return open_source(out, runtime, &(source){name, data, size}, options, err);
+    return fm_ort_open_chosen(out, runtime, &(fm_source){name, data, size}, options, err);
 }
 
 static void free_tensors(fm_tensor_info *list, int count)
@@ -257,6 +272,7 @@ void fm_session_close(fm_session **session)
     fm_session *s = *session;
     free_tensors(s->inputs, s->input_count);
     free_tensors(s->outputs, s->output_count);
+    fm_breakdown_free(&s->breakdown);
     if (s->session)
         s->runtime->api->ReleaseSession(s->session);
     free(s->name);
@@ -300,4 +316,9 @@ const char *fm_session_backend(const fm_session *session)
 double fm_session_load_seconds(const fm_session *session)
 {
     return session->load_seconds;
+}
+
+const fm_breakdown *fm_session_breakdown(const fm_session *session)
+{
+    return &session->breakdown;
 }

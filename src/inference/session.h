@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "facemirror/error.h"
+#include "inference/breakdown.h"
+#include "inference/provider.h"
 
 typedef struct fm_runtime fm_runtime;
 typedef struct fm_session fm_session;
@@ -32,6 +34,9 @@ typedef struct fm_tensor_info {
 
 typedef struct fm_session_options {
     int intra_threads;  /* threads inside one run; 0: 1, since our stages run beside each other */
+    fm_provider provider; /* where it shall run; zero: on the CPU */
+    const int64_t *input_dims; /* size of the input in trial runs, where the model leaves it open; NULL: it does not */
+    int input_rank;
 } fm_session_options;
 
 /* Loads the runtime (one process-wide environment). What it says about a model at warning level and above goes to `on_log` (may be NULL) as one line, from whatever thread. FM_E_RUNTIME when the library is too old. */
@@ -41,6 +46,18 @@ void fm_runtime_destroy(fm_runtime **runtime);
 /* Such as "1.29.0". */
 const char *fm_runtime_version(const fm_runtime *runtime);
 
+/*
+ * Loads the library of a plug-in provider, for all sessions to come; again is fine. FM_E_NOT_FOUND, or
+ * FM_E_RUNTIME when it is no such library or wants another runtime.
+ */
+fm_status fm_runtime_add_library(fm_runtime *runtime, const char *path, fm_error *err);
+
+/*
+ * Where a session shall run says options->provider. A provider that cannot be
+ * set up or fails in a trial run is replaced by the CPU, and
+ * fm_session_fallback_reason says why; "auto" times all that are here against
+ * the CPU and keeps the fastest.
+ */
 /* Loads an ONNX file. All inputs and outputs must be float32 tensors. FM_E_MODEL names the file and the cause. */
 fm_status fm_session_open(fm_session **out, fm_runtime *runtime, const char *path,
                           const fm_session_options *options, fm_error *err);
@@ -58,7 +75,13 @@ const fm_tensor_info *fm_session_output(const fm_session *session, int index);
 int fm_session_find_output(const fm_session *session, const char *name);
 /* What really runs it, as operation names end: "onnx_cpu", "coreml", "cuda"... */
 const char *fm_session_backend(const fm_session *session);
-/* Seconds that loading took. */
+/* What was asked for: "auto", "cpu", "openvino"... */
+const char *fm_session_asked(const fm_session *session);
+/* Why it does not run (mostly) where it was asked to, or what "auto" found; NULL: there is nothing to say. */
+const char *fm_session_fallback_reason(const fm_session *session);
+/* What runs where. */
+const fm_breakdown *fm_session_breakdown(const fm_session *session);
+/* Seconds that loading took, without trial runs. */
 double fm_session_load_seconds(const fm_session *session);
 
 /*

@@ -353,7 +353,7 @@ static void test_files(void **state)
     message model = make_model("Add", TYPE_FLOAT, (int[]){1, 3, 0}, (int[]){1, 3, 0});
     assert_int_equal(write(fd, model.data, model.size), (ssize_t)model.size);
     err = (fm_error){0};
-    assert_int_equal(fm_session_open(&session, *state, path, &(fm_session_options){2}, &err), FM_OK);
+    assert_int_equal(fm_session_open(&session, *state, path, &(fm_session_options){.intra_threads = 2}, &err), FM_OK);
     fm_session_close(&session);
 
     assert_int_equal(ftruncate(fd, 20), 0);

@@ -1,0 +1,280 @@
+/* Which execution providers this runtime offers, and how one of them gets into a session's options. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "inference/internal.h"
+
+enum { OPTIONS_MAX = 48, KEY_MAX = 64 };
+
+#ifdef __APPLE__
+#define OS_CACHE "Library/Caches"
+#else
+#define OS_CACHE ".cache"
+#endif
+
+/* The key that we take ourselves: which kind of device a plug-in shall use. */
+#define DEVICE_KEY "device"
+
+typedef struct pairs {
+    char keys[OPTIONS_MAX][KEY_MAX];
+    const char *key_list[OPTIONS_MAX], *value_list[OPTIONS_MAX];
+    size_t count;
+    char folder[FM_PATH_MAX], config[96]; /* values made here */
+} pairs;
+
+static bool has_key(const pairs *p, const char *key)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* Adds one that the user has not set. `value` outlives the pairs. */
+static void add_default(pairs *p, const char *key, const char *value)
+{
+    if (p->count == OPTIONS_MAX || has_key(p, key))
+        return;
+    snprintf(p->keys[p->count], KEY_MAX, "%s", key);
+    p->key_list[p->count] = p->keys[p->count];
+    p->value_list[p->count++] = value;
+}
+
+static fm_status take_options(pairs *p, const fm_provider *asked, fm_error *err)
+{
+    p->count = 0;
+    for (int i = 0; i < asked->option_count; i++) {
+        const char *text = asked->options[i], *equals = strchr(text, '=');
+        if (!equals || equals == text || equals - text >= KEY_MAX || p->count == OPTIONS_MAX)
+            return fm_fail(err, FM_E_USAGE, "the provider option '%s' cannot be taken", text);
+        if (fm_provider_option_value(text, DEVICE_KEY))
+            continue;
+        memcpy(p->keys[p->count], text, (size_t)(equals - text));
+        p->keys[p->count][equals - text] = '\0';
+        p->key_list[p->count] = p->keys[p->count];
+        p->value_list[p->count++] = equals + 1;
+    }
+    return FM_OK;
+}
+
+/* Where Core ML keeps compiled models, so that a second run need not compile again. "": it has no cache. */
+static void cache_folder(char out[FM_PATH_MAX])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char base[FM_PATH_MAX];
+    out[0] = '\0';
+    if (cache && *cache == '/')
+        snprintf(base, sizeof base, "%s", cache);
+    else if (!home || !fm_path_join(base, home, OS_CACHE))
+        return;
+    fm_error ignored = {0};
+    if (!fm_path_join(out, base, "facemirror/coreml") || fm_make_dirs(out, &ignored) != FM_OK)
+        out[0] = '\0';
+}
+
+/* What the field sets for a provider when the user has not. */
+static void add_defaults(pairs *p, const char *full, int threads)
+{
+    const char *name = fm_provider_suffix(full);
+    if (strcmp(name, "coreml") == 0) {
+        add_default(p, "ModelFormat", "MLProgram");
+        add_default(p, "MLComputeUnits", "ALL");
+        cache_folder(p->folder);
+        if (p->folder[0])
+            add_default(p, "ModelCacheDirectory", p->folder);
+    } else if (strcmp(name, "openvino") == 0) {
+        /* As for the CPU provider: stages run beside each other, so one run does not take all cores. */
+        snprintf(p->config, sizeof p->config, "{\"CPU\":{\"INFERENCE_NUM_THREADS\":\"%d\",\"NUM_STREAMS\":\"1\"}}", threads);
+        add_default(p, "load_config", p->config);
+    } else if (strcmp(name, "xnnpack") == 0) {
+        snprintf(p->config, sizeof p->config, "%d", threads);
+        add_default(p, "intra_op_num_threads", p->config);
+    }
+}
+
+/* --- plug-ins ------------------------------------------------------------- */
+
+typedef struct device_list {
+    const OrtEpDevice *const *devices; /* the runtime's */
+    size_t count;
+} device_list;
+
+static device_list list_devices(const fm_runtime *r)
+{
+    device_list list = {NULL, 0};
+    OrtStatus *status = r->api->GetEpDevices(r->env, &list.devices, &list.count);
+    if (status) {
+        r->api->ReleaseStatus(status);
+        list.count = 0;
+    }
+    return list;
+}
+
+static const char *device_type(const fm_runtime *r, const OrtEpDevice *device)
+{
+    switch (r->api->HardwareDevice_Type(r->api->EpDevice_Device(device))) {
+    case OrtHardwareDeviceType_GPU:
+        return "gpu";
+    case OrtHardwareDeviceType_NPU:
+        return "npu";
+    default:
+        return "cpu";
+    }
+}
+
+/* The device that a plug-in shall use: of the wanted type, else gpu before npu before cpu. NULL: none. */
+static const OrtEpDevice *find_device(const fm_runtime *r, const char *full, const char *wanted)
+{
+    static const char *const by_worth[] = {"gpu", "npu", "cpu"};
+    const device_list list = list_devices(r);
+    for (size_t k = 0; k < sizeof by_worth / sizeof by_worth[0]; k++) {
+        if (wanted && strcasecmp(wanted, by_worth[k]) != 0)
+            continue;
+        for (size_t i = 0; i < list.count; i++)
+            if (strcmp(r->api->EpDevice_EpName(list.devices[i]), full) == 0 &&
+                strcmp(device_type(r, list.devices[i]), by_worth[k]) == 0)
+                return list.devices[i];
+    }
+    return NULL;
+}
+
+static const char *wanted_device(const fm_provider *asked)
+{
+    const char *wanted = NULL;
+    for (int i = 0; i < asked->option_count; i++) {
+        const char *value = fm_provider_option_value(asked->options[i], DEVICE_KEY);
+        wanted = value ? value : wanted;
+    }
+    return wanted;
+}
+
+/* --- built-in providers ---------------------------------------------------- */
+
+static bool is_builtin(const fm_runtime *r, const char *full)
+{
+    char **names = NULL;
+    int count = 0;
+    bool found = false;
+    OrtStatus *status = r->api->GetAvailableProviders(&names, &count);
+    for (int i = 0; !status && i < count; i++)
+        found = found || strcmp(names[i], full) == 0;
+    if (!status)
+        status = r->api->ReleaseAvailableProviders(names, count);
+    if (status)
+        r->api->ReleaseStatus(status);
+    return found;
+}
+
+static OrtStatus *append_cuda(const OrtApi *api, OrtSessionOptions *options, const pairs *p)
+{
+    OrtCUDAProviderOptionsV2 *cuda = NULL;
+    OrtStatus *status = api->CreateCUDAProviderOptions(&cuda);
+    if (!status && p->count > 0)
+        status = api->UpdateCUDAProviderOptions(cuda, p->key_list, p->value_list, p->count);
+    if (!status)
+        status = api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda);
+    if (cuda)
+        api->ReleaseCUDAProviderOptions(cuda);
+    return status;
+}
+
+static OrtStatus *append_tensorrt(const OrtApi *api, OrtSessionOptions *options, const pairs *p)
+{
+    OrtTensorRTProviderOptionsV2 *tensorrt = NULL;
+    OrtStatus *status = api->CreateTensorRTProviderOptions(&tensorrt);
+    if (!status && p->count > 0)
+        status = api->UpdateTensorRTProviderOptions(tensorrt, p->key_list, p->value_list, p->count);
+    if (!status)
+        status = api->SessionOptionsAppendExecutionProvider_TensorRT_V2(options, tensorrt);
+    if (tensorrt)
+        api->ReleaseTensorRTProviderOptions(tensorrt);
+    return status;
+}
+
+static OrtStatus *append_builtin(const OrtApi *api, OrtSessionOptions *options, const char *full, const pairs *p)
+{
+    const fm_provider_kind *kind = fm_provider_kind_of(full);
+    if (kind && strcmp(kind->name, "cuda") == 0)
+        return append_cuda(api, options, p);
+    if (kind && strcmp(kind->name, "tensorrt") == 0)
+        return append_tensorrt(api, options, p);
+    return api->SessionOptionsAppendExecutionProvider(options, kind && kind->builtin ? kind->builtin : full, p->key_list,
+                                                      p->value_list, p->count);
+}
+
+/* --- both -------------------------------------------------------------------- */
+
+bool fm_ort_offers(const fm_runtime *runtime, const char *full)
+{
+    return find_device(runtime, full, NULL) || is_builtin(runtime, full);
+}
+
+fm_status fm_ort_append(const fm_session *s, OrtSessionOptions *options, const char *full, const fm_provider *asked,
+                        int threads, fm_error *err)
+{
+    const fm_runtime *r = s->runtime;
+    pairs p;
+    fm_status status = take_options(&p, asked, err);
+    if (status != FM_OK)
+        return status;
+    add_defaults(&p, full, threads);
+    const char *wanted = wanted_device(asked);
+    const OrtEpDevice *device = find_device(r, full, wanted);
+    OrtStatus *made;
+    if (device)
+        made = r->api->SessionOptionsAppendExecutionProvider_V2(options, r->env, &device, 1, p.key_list, p.value_list,
+                                                                p.count);
+    else if (!wanted && is_builtin(r, full))
+        made = append_builtin(r->api, options, full, &p);
+    else if (wanted)
+        return fm_fail(err, FM_E_RUNTIME, "no device '%s' is offered for it here", wanted);
+    else
+        return fm_fail(err, FM_E_RUNTIME, "it is neither built into this ONNX Runtime nor offered by a plug-in for this "
+                                          "machine's devices");
+    return fm_ort_check(r, made, FM_E_RUNTIME, "set up", fm_provider_suffix(full), err);
+}
+
+/* A library that is registered already, here or by another run in this process, is not registered again. */
+static bool is_registered(const fm_runtime *r, const char *path)
+{
+    for (size_t i = 0; i < r->library_count; i++)
+        if (strcmp(r->libraries[i], path) == 0)
+            return true;
+    const device_list list = list_devices(r);
+    for (size_t i = 0; i < list.count; i++) {
+        const OrtKeyValuePairs *facts = r->api->EpDevice_EpMetadata(list.devices[i]);
+        const char *library = facts ? r->api->GetKeyValue(facts, "library_path") : NULL;
+        if (library && strcmp(library, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+fm_status fm_runtime_add_library(fm_runtime *r, const char *path, fm_error *err)
+{
+    /* The runtime takes a relative path from its own folder; users mean theirs. */
+    char *full = realpath(path, NULL);
+    if (!full)
+        return fm_fail(err, FM_E_NOT_FOUND, "cannot find the execution provider library '%s': %s", path, strerror(errno));
+    if (is_registered(r, full)) {
+        free(full);
+        return FM_OK;
+    }
+    char **grown = realloc(r->libraries, (r->library_count + 1) * sizeof *grown);
+    if (!grown) {
+        free(full);
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the execution provider library '%s'", path);
+    }
+    r->libraries = grown;
+    fm_status status = fm_ort_check(r, r->api->RegisterExecutionProviderLibrary(r->env, full, full), FM_E_RUNTIME,
+                                    "load the execution provider library", path, err);
+    if (status == FM_OK)
+        r->libraries[r->library_count++] = full;
+    else
+        free(full);
+    return status;
+}
