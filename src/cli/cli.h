@@ -14,6 +14,7 @@
 
 int fm_cmd_run(int argc, char **argv);
 int fm_cmd_models(int argc, char **argv);
+int fm_cmd_inspect(int argc, char **argv); /* of models */
 int fm_cmd_demo_clip(int argc, char **argv);
 int fm_cmd_report(int argc, char **argv);
 int fm_cmd_merge(int argc, char **argv);
@@ -35,6 +36,18 @@ bool fm_cli_number(const char *text, double *out);   /* finite, 0 or more */
 bool fm_cli_count(const char *text, int64_t max, int64_t *out); /* 0..max */
 bool fm_cli_side(const char *text, fm_side *out);    /* left, right */
 bool fm_cli_sort(const char *text, fmp_sort *out);   /* total, self, count, mean, max, p99, name */
+
+/* The values of an option that may be repeated; they stay the caller's. */
+enum { FM_CLI_WORDS_MAX = 64 };
+typedef struct fm_cli_words {
+    const char *list[FM_CLI_WORDS_MAX];
+    int count;
+} fm_cli_words;
+
+/* -1, or the exit code after a message when there are too many. */
+int fm_cli_words_add(fm_cli_words *words, const char *word, const char *command, const char *option);
+/* --ep, --ep-option and --ep-library as a run takes them; points into the words. */
+fm_provider_options fm_cli_providers(const fm_cli_words *ep, const fm_cli_words *options, const fm_cli_words *libraries);
 
 /* The terminal on `stream` shows UTF-8. False when it is no terminal. */
 bool fm_cli_utf8(void *stream);

@@ -1,4 +1,4 @@
-/* facemirror models import: a TFLite model becomes an ONNX model. */
+/* facemirror models ACTION; import: a TFLite model becomes an ONNX model. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +8,11 @@
 
 static const char help[] =
     "Usage: facemirror models import FILE.tflite -o FILE.onnx\n"
+    "       facemirror models inspect FILE.onnx [options]\n"
     "\n"
-    "Converts a TensorFlow Lite model to ONNX (NCHW, float32). An operator that is not\n"
+    "inspect says what a model is, where it runs and how fast ('models inspect --help').\n"
+    "\n"
+    "import converts a TensorFlow Lite model to ONNX (NCHW, float32). An operator that is not\n"
     "known is named in the error. Nothing is written unless the whole model converts.\n"
     "\n"
     "  -o, --output FILE   the ONNX file (replaced when it is there)\n"
@@ -56,6 +59,8 @@ int fm_cmd_models(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "import") == 0)
         return import(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "inspect") == 0)
+        return fm_cmd_inspect(argc - 1, argv + 1);
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(help, stdout);
         return 0;

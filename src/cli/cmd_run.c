@@ -37,6 +37,11 @@ static const char help[] =
     "      --encoder NAME    videotoolbox, nvenc, qsv, vaapi, x264 or FFmpeg's name\n"
     "                        (default: the first of these that works here)\n"
     "      --models DIR      where the ONNX models are\n"
+    "      --ep NAME         where models run: auto (default: the fastest of what works here), cpu,\n"
+    "                        coreml, cuda, tensorrt, openvino, webgpu, xnnpack...; MODEL=NAME for\n"
+    "                        one model (BlazeFace, FaceMesh); may be repeated\n"
+    "      --ep-option K=V   an option of that provider; device=gpu|npu|cpu picks a plug-in's device\n"
+    "      --ep-library F    the library of a plug-in provider\n"
     "      --threads N       processor threads to plan for (default: all)\n"
     "      --trace           also every event: STEM_trace.fmptrace, and STEM_trace.json for\n"
     "                        ui.perfetto.dev\n"
@@ -65,6 +70,9 @@ enum {
     OPT_ENCODER,
     OPT_MODELS,
     OPT_THREADS,
+    OPT_EP,
+    OPT_EP_OPTION,
+    OPT_EP_LIBRARY,
     OPT_JSON,
     OPT_TRACE,
     OPT_SORT,
@@ -93,6 +101,9 @@ static const struct option long_options[] = {
     {"encoder", required_argument, NULL, OPT_ENCODER},
     {"models", required_argument, NULL, OPT_MODELS},
     {"threads", required_argument, NULL, OPT_THREADS},
+    {"ep", required_argument, NULL, OPT_EP},
+    {"ep-option", required_argument, NULL, OPT_EP_OPTION},
+    {"ep-library", required_argument, NULL, OPT_EP_LIBRARY},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, OPT_JSON},
     {"trace", no_argument, NULL, OPT_TRACE},
@@ -107,6 +118,7 @@ static const struct option long_options[] = {
 
 typedef struct run_command {
     fm_run_options options;
+    fm_cli_words ep, ep_options, ep_libraries;
     fm_cli_progress progress;
     bool quiet, json, help;
 } run_command;
@@ -228,6 +240,12 @@ static int take_option(int c, char **argv, run_command *command)
     case OPT_MODELS:
         o->models_dir = optarg;
         return -1;
+    case OPT_EP:
+        return fm_cli_words_add(&command->ep, optarg, "run", "--ep");
+    case OPT_EP_OPTION:
+        return fm_cli_words_add(&command->ep_options, optarg, "run", "--ep-option");
+    case OPT_EP_LIBRARY:
+        return fm_cli_words_add(&command->ep_libraries, optarg, "run", "--ep-library");
     case OPT_JSON:
         command->json = true;
         return -1;
@@ -337,6 +355,7 @@ int fm_cmd_run(int argc, char **argv)
         return fm_exit_code(FM_E_NO_MEMORY);
     }
     fm_cli_progress_init(&command.progress, command.quiet);
+    command.options.providers = fm_cli_providers(&command.ep, &command.ep_options, &command.ep_libraries);
     command.options.on_progress = on_progress;
     command.options.on_warning = on_warning;
     command.options.should_stop = fm_interrupt_wanted;

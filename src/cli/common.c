@@ -107,6 +107,26 @@ bool fm_cli_sort(const char *text, fmp_sort *out)
     return false;
 }
 
+int fm_cli_words_add(fm_cli_words *words, const char *word, const char *command, const char *option)
+{
+    if (words->count == FM_CLI_WORDS_MAX)
+        return fm_cli_usage(command, "%s is given more than %d times", option, FM_CLI_WORDS_MAX);
+    words->list[words->count++] = word;
+    return -1;
+}
+
+fm_provider_options fm_cli_providers(const fm_cli_words *ep, const fm_cli_words *options, const fm_cli_words *libraries)
+{
+    return (fm_provider_options){
+        .providers = ep->list,
+        .provider_count = ep->count,
+        .options = options->list,
+        .option_count = options->count,
+        .libraries = libraries->list,
+        .library_count = libraries->count,
+    };
+}
+
 bool fm_cli_utf8(void *stream)
 {
     const int fd = fileno(stream);

@@ -7,15 +7,6 @@
 #include "inference/internal.h"
 #include "inference/outline.h"
 
-enum { LOW_BELOW = 10, MODERATE_BELOW = 20 };
-
-const char *fm_fragmentation(int partitions)
-{
-    if (partitions <= 0)
-        return "none";
-    return partitions < LOW_BELOW ? "low" : partitions < MODERATE_BELOW ? "moderate" : "high";
-}
-
 /* --- what the runtime says ------------------------------------------------------- */
 
 typedef struct assigned {

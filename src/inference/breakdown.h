@@ -46,11 +46,4 @@ typedef struct fm_breakdown {
     int type_count;
 } fm_breakdown;
 
-/*
- * Fragmentation, for people: "none" without an accelerator's partition, "low" below 10 partitions, "moderate" below 20,
- * "high" from 20 on. (3 are low, 18 moderate, 28 high.) The number is what counts, because each boundary costs a copy,
- * a synchronisation and a dispatch, however large the pieces are.
- */
-const char *fm_fragmentation(int partitions);
-
 #endif

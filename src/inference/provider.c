@@ -71,6 +71,8 @@ static bool is_model(const char *text, size_t length, const char *model)
 static fm_status check_model(const char *text, size_t length, const char *const *models, size_t count, fm_error *err)
 {
     char list[256] = "";
+    if (count == 0)
+        return fm_fail(err, FM_E_USAGE, "'%s' names a model, and there is one only here; give just the provider", text);
     for (size_t i = 0; i < count; i++) {
         if (is_model(text, length, models[i]))
             return FM_OK;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "fmprof/fmprof.h"
 #include "models/find.h"
@@ -10,6 +11,8 @@
 #define DETECTOR_NAME "BlazeFace"
 #define LANDMARKER_NAME "FaceMesh"
 #define MIN_DETECTION_SCORE 0.5f /* MediaPipe's default minDetectionConfidence */
+
+const char *const fm_face_model_names[FM_FACE_MODELS] = {DETECTOR_NAME, LANDMARKER_NAME};
 
 struct fm_face_models {
     fm_runtime *runtime;
@@ -19,6 +22,8 @@ struct fm_face_models {
     const fm_topology *topology;
     fm_model_files files;
     char runtime_text[64];
+    fm_report_operator *fallbacks[FM_FACE_MODELS]; /* operator types on the CPU beside an accelerator */
+    size_t fallback_counts[FM_FACE_MODELS];
 };
 
 struct fm_face_runner {
@@ -52,12 +57,63 @@ static fm_status expect_input(const fm_session *session, const char *file, int s
     return FM_OK;
 }
 
-static fm_status load(fm_face_models *m, fm_error *err)
+typedef struct loading {
+    const fm_provider_options *providers;
+    fm_runtime_log *on_log;
+    void *opaque;
+} loading;
+
+static fm_status open_session(fm_session **out, fm_face_models *m, const char *name, const char *file,
+                              const loading *how, fm_error *err)
 {
-    const fm_session_options options = {.intra_threads = 1};
-    fm_status status = fm_session_open(&m->detector, m->runtime, m->files.detector, &options, err);
+    const fm_session_options options = {
+        .intra_threads = 1,
+        .provider = how->providers ? fm_provider_for(how->providers, name) : (fm_provider){0},
+    };
+    fm_status status = fm_session_open(out, m->runtime, file, &options, err);
+    const char *reason = status == FM_OK ? fm_session_fallback_reason(*out) : NULL;
+    if (reason && how->on_log && strcasecmp(fm_session_asked(*out), "auto") != 0) {
+        char text[1400];
+        snprintf(text, sizeof text, "%s was asked for on %s and runs on %s: %s", name, fm_session_asked(*out),
+                 fm_session_backend(*out), reason);
+        how->on_log(how->opaque, text);
+    }
+    return status;
+}
+
+/* The operator types that run on the CPU although the model has an accelerator, for the report. */
+static fm_status list_fallbacks(fm_face_models *m, int index, const fm_session *session, fm_error *err)
+{
+    const fm_breakdown *b = fm_session_breakdown(session);
+    if (b->accelerator == 0 || b->cpu == 0)
+        return FM_OK;
+    fm_report_operator *list = calloc((size_t)b->type_count, sizeof *list);
+    if (!list)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the models");
+    m->fallbacks[index] = list;
+    for (int i = 0; i < b->type_count; i++)
+        if (b->types[i].cpu > 0)
+            list[m->fallback_counts[index]++] = (fm_report_operator){.type = b->types[i].op_type, .count = b->types[i].cpu};
+    return FM_OK;
+}
+
+static fm_status add_libraries(fm_face_models *m, const fm_provider_options *providers, fm_error *err)
+{
+    fm_status status = FM_OK;
+    for (int i = 0; providers && status == FM_OK && i < providers->library_count; i++)
+        status = fm_runtime_add_library(m->runtime, providers->libraries[i], err);
+    return status;
+}
+
+static fm_status load(fm_face_models *m, const loading *how, fm_error *err)
+{
+    fm_status status = open_session(&m->detector, m, DETECTOR_NAME, m->files.detector, how, err);
     if (status == FM_OK)
-        status = fm_session_open(&m->landmarker, m->runtime, m->files.landmarker, &options, err);
+        status = open_session(&m->landmarker, m, LANDMARKER_NAME, m->files.landmarker, how, err);
+    if (status == FM_OK)
+        status = list_fallbacks(m, 0, m->detector, err);
+    if (status == FM_OK)
+        status = list_fallbacks(m, 1, m->landmarker, err);
     if (status == FM_OK)
         status = expect_input(m->detector, m->files.detector, FM_BLAZEFACE_SIZE, err);
     if (status == FM_OK)
@@ -79,16 +135,27 @@ static fm_status load(fm_face_models *m, fm_error *err)
 fm_status fm_face_models_open(fm_face_models **out, const char *models_dir, fm_runtime_log *on_log,
                               void *opaque, fm_error *err)
 {
+    return fm_face_models_open_on(out, models_dir, NULL, on_log, opaque, err);
+}
+
+fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, const fm_provider_options *providers,
+                                 fm_runtime_log *on_log, void *opaque, fm_error *err)
+{
     *out = NULL;
+    fm_status status = providers ? fm_provider_options_check(providers, fm_face_model_names, FM_FACE_MODELS, err) : FM_OK;
+    if (status != FM_OK)
+        return status;
     fm_face_models *m = calloc(1, sizeof *m);
     if (!m)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the models");
     m->topology = &fm_topology_mesh468;
-    fm_status status = fm_models_find(models_dir, &m->files, err);
+    status = fm_models_find(models_dir, &m->files, err);
     if (status == FM_OK)
         status = fm_runtime_create(&m->runtime, on_log, opaque, err);
     if (status == FM_OK)
-        status = load(m, err);
+        status = add_libraries(m, providers, err);
+    if (status == FM_OK)
+        status = load(m, &(loading){providers, on_log, opaque}, err);
     if (status != FM_OK) {
         fm_face_models_close(&m);
         return status;
@@ -106,6 +173,8 @@ void fm_face_models_close(fm_face_models **models)
     fm_session_close(&m->landmarker);
     fm_session_close(&m->detector);
     fm_runtime_destroy(&m->runtime);
+    for (int i = 0; i < FM_FACE_MODELS; i++)
+        free(m->fallbacks[i]);
     free(m);
     *models = NULL;
 }
@@ -120,21 +189,36 @@ const char *fm_face_models_runtime(const fm_face_models *m)
     return m->runtime_text;
 }
 
-static fm_report_model describe(const char *name, const char *path, const fm_session *session)
+static fm_report_model describe(const fm_face_models *m, int index, const char *path, const fm_session *session)
 {
     const char *slash = strrchr(path, '/');
+    const fm_breakdown *b = fm_session_breakdown(session);
     return (fm_report_model){
-        .name = name,
+        .name = fm_face_model_names[index],
         .file = slash ? slash + 1 : path,
         .backend = fm_session_backend(session),
         .load_seconds = fm_session_load_seconds(session),
+        .has_breakdown = true,
+        .breakdown = {
+            .asked = fm_session_asked(session),
+            .reason = fm_session_fallback_reason(session),
+            .operators = b->operators,
+            .accelerator = b->accelerator,
+            .partitions = b->partitions,
+            .crossings = b->crossings,
+            .crossings_known = b->crossings_known,
+            .parameters = b->parameters < INT64_MAX ? (int64_t)b->parameters : INT64_MAX,
+            .weight_bytes = b->weight_bytes < INT64_MAX ? (int64_t)b->weight_bytes : INT64_MAX,
+            .fallbacks = m->fallbacks[index],
+            .fallback_count = m->fallback_counts[index],
+        },
     };
 }
 
 void fm_face_models_describe(const fm_face_models *m, fm_report_model out[FM_FACE_MODELS])
 {
-    out[0] = describe(DETECTOR_NAME, m->files.detector, m->detector);
-    out[1] = describe(LANDMARKER_NAME, m->files.landmarker, m->landmarker);
+    out[0] = describe(m, 0, m->files.detector, m->detector);
+    out[1] = describe(m, 1, m->files.landmarker, m->landmarker);
 }
 
 static const fmp_site *site(const char *category, const char *model, const char *what)

@@ -18,16 +18,24 @@
 typedef struct fm_face_models fm_face_models;
 typedef struct fm_face_runner fm_face_runner;
 
-/* Finds, loads and checks both models. `models_dir` may be NULL (search path). */
+/* Finds, loads and checks both models, for the CPU. `models_dir` may be NULL (search path). */
 fm_status fm_face_models_open(fm_face_models **out, const char *models_dir, fm_runtime_log *on_log,
                               void *opaque, fm_error *err);
+/*
+ * The same where `providers` say (NULL: on the CPU). A model that runs on the CPU although another provider was
+ * asked for by name is a warning to `on_log`. FM_E_USAGE for a provider or a model that does not exist.
+ */
+fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, const fm_provider_options *providers,
+                                 fm_runtime_log *on_log, void *opaque, fm_error *err);
 void fm_face_models_close(fm_face_models **models);
 
 const fm_topology *fm_face_models_topology(const fm_face_models *models);
 const char *fm_face_models_runtime(const fm_face_models *models); /* "ONNX Runtime 1.29.0" */
 
 enum { FM_FACE_MODELS = 2 };
-/* Facts for the report; strings live as long as the models. */
+/* The models' names, by which providers are chosen and operations named. */
+extern const char *const fm_face_model_names[FM_FACE_MODELS];
+/* Facts for the report; what they point to lives as long as the models. */
 void fm_face_models_describe(const fm_face_models *models, fm_report_model out[FM_FACE_MODELS]);
 
 typedef enum fm_face_runner_flags {

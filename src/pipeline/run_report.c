@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 
 #include "facemirror/version.h"
@@ -23,7 +24,7 @@ enum { TINY_CLIP_FRAMES = 60 };
 #define FM_UNOPTIMISED 1
 #endif
 
-enum { NOTES_MAX = 5, NOTE_LENGTH = 200 };
+enum { NOTES_MAX = 8, NOTE_LENGTH = 400 };
 
 typedef struct notes {
     char text[NOTES_MAX][NOTE_LENGTH];
@@ -63,6 +64,20 @@ static void collect_notes(notes *n, const fm_run_summary *summary, fm_status run
     if (run_status != FM_OK && run_status != FM_E_DAMAGED) {
         snprintf(text, sizeof text, "The run ended early (%s): the figures cover the part before.",
                  fm_status_name(run_status));
+        note(n, text);
+    }
+}
+
+/* A model on the CPU that was asked for elsewhere by name. ("auto" may choose the CPU.) */
+static void note_fallbacks(notes *n, const fm_report_model *models, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const fm_report_breakdown *b = &models[i].breakdown;
+        char text[NOTE_LENGTH];
+        if (!b->reason || strcasecmp(b->asked, "auto") == 0)
+            continue;
+        snprintf(text, sizeof text, "%s was asked for on %s and runs on %s: %s", models[i].name, b->asked,
+                 models[i].backend, b->reason);
         note(n, text);
     }
 }
@@ -109,6 +124,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     collect_notes(&n, summary, run_status);
     if (p->models)
         fm_face_models_describe(p->models, models);
+    note_fallbacks(&n, models, p->models ? FM_FACE_MODELS : 0);
 
     const char *slash = strrchr(p->options->input, '/');
     const fm_report_run run = {

@@ -47,6 +47,25 @@ static const fm_field model_table[] = {
 };
 const fm_fields fm_model_fields = FIELDS(model_table);
 
+static const fm_field breakdown_table[] = {
+    {"asked", FM_FIELD_FACT, offsetof(fm_report_breakdown, asked)},
+    {"reason", FM_FIELD_FACT, offsetof(fm_report_breakdown, reason)},
+    {"operators", FM_FIELD_INT, offsetof(fm_report_breakdown, operators)},
+    {"accelerator", FM_FIELD_INT, offsetof(fm_report_breakdown, accelerator)},
+    {"partitions", FM_FIELD_INT, offsetof(fm_report_breakdown, partitions)},
+    {"crossings", FM_FIELD_INT, offsetof(fm_report_breakdown, crossings)},
+    {"crossings_known", FM_FIELD_BOOL, offsetof(fm_report_breakdown, crossings_known)},
+    {"parameters", FM_FIELD_AMOUNT, offsetof(fm_report_breakdown, parameters)},
+    {"weight_bytes", FM_FIELD_AMOUNT, offsetof(fm_report_breakdown, weight_bytes)},
+};
+const fm_fields fm_breakdown_fields = FIELDS(breakdown_table);
+
+static const fm_field operator_table[] = {
+    {"type", FM_FIELD_TEXT, offsetof(fm_report_operator, type)},
+    {"operators", FM_FIELD_INT, offsetof(fm_report_operator, count)},
+};
+const fm_fields fm_operator_fields = FIELDS(operator_table);
+
 static const fm_field operation_table[] = {
     {"name", FM_FIELD_TEXT, offsetof(fmp_operation, operation)},
     {"count", FM_FIELD_COUNT, offsetof(fmp_operation, count)},

@@ -39,6 +39,8 @@ extern const fm_fields fm_run_fields;       /* fm_report_run */
 extern const fm_fields fm_machine_fields;   /* fm_report_machine */
 extern const fm_fields fm_build_fields;     /* fm_report_build */
 extern const fm_fields fm_model_fields;     /* fm_report_model */
+extern const fm_fields fm_breakdown_fields; /* fm_report_breakdown */
+extern const fm_fields fm_operator_fields;  /* fm_report_operator */
 extern const fm_fields fm_operation_fields; /* fmp_operation */
 extern const fm_fields fm_change_fields;    /* fmp_operation: memory changes */
 extern const fm_fields fm_thread_fields;    /* fmp_thread, but its name */

@@ -22,6 +22,32 @@ static void read_object(fm_reader *l, const json_t *root, const char *key, const
     fm_read_leave(l, before);
 }
 
+/* Absent in profiles that an earlier version wrote. */
+static void read_breakdown(fm_reader *l, const json_t *model, fm_report_model *out)
+{
+    const json_t *value = l->status == FM_OK ? json_object_get(model, "breakdown") : NULL;
+    if (!value || json_is_null(value))
+        return;
+    fm_report_breakdown *b = &out->breakdown;
+    const json_t *object = fm_read_object(l, model, "breakdown");
+    const size_t before = fm_read_enter(l, "breakdown");
+    fm_read_fields(l, object, &fm_breakdown_fields, b);
+    if (b->accelerator > b->operators)
+        fm_read_bad(l, "accelerator", "must not be more than the operators");
+    const json_t *array = fm_read_array(l, object, "fallbacks", false);
+    fm_report_operator *list = fm_read_room(l, array, sizeof *list, &b->fallback_count);
+    b->fallbacks = list;
+    const size_t inside = fm_read_enter(l, "fallbacks");
+    for (size_t i = 0; i < b->fallback_count; i++) {
+        const size_t element = fm_read_enter_element(l, i);
+        fm_read_fields(l, json_array_get(array, i), &fm_operator_fields, &list[i]);
+        fm_read_leave(l, element);
+    }
+    fm_read_leave(l, inside);
+    fm_read_leave(l, before);
+    out->has_breakdown = l->status == FM_OK;
+}
+
 static void read_models(fm_reader *l, const json_t *root)
 {
     const json_t *array = fm_read_array(l, root, "models", false);
@@ -32,6 +58,7 @@ static void read_models(fm_reader *l, const json_t *root)
     for (size_t i = 0; i < run->model_count; i++) {
         const size_t element = fm_read_enter_element(l, i);
         fm_read_fields(l, json_array_get(array, i), &fm_model_fields, &models[i]);
+        read_breakdown(l, json_array_get(array, i), &models[i]);
         fm_read_leave(l, element);
     }
     fm_read_leave(l, before);

@@ -165,6 +165,25 @@ static size_t find_model(const fm_report_model *models, size_t count, const fm_r
     return i;
 }
 
+/* The breakdown of the first run that has the model: the same model on the same provider has the same. */
+static void copy_breakdown(merging *m, fm_report_model *to, const fm_report_model *from)
+{
+    if (!from->has_breakdown)
+        return;
+    to->has_breakdown = true;
+    to->breakdown = from->breakdown;
+    fm_report_breakdown *b = &to->breakdown;
+    b->asked = copy(m, b->asked);
+    b->reason = copy(m, b->reason);
+    fm_report_operator *list = fm_profile_allocate(m->out, b->fallback_count + 1, sizeof *list);
+    m->no_memory = m->no_memory || !list;
+    for (size_t i = 0; list && i < b->fallback_count; i++)
+        list[i] = (fm_report_operator){.type = copy(m, b->fallbacks[i].type), .count = b->fallbacks[i].count};
+    b->fallbacks = list;
+    if (!list)
+        b->fallback_count = 0;
+}
+
 /* Every model once; load times add up, as set-up times do. */
 static void merge_models(merging *m)
 {
@@ -187,6 +206,7 @@ static void merge_models(merging *m)
             if (at == count) {
                 models[count++] = (fm_report_model){.name = copy(m, model->name), .file = copy(m, model->file),
                                                     .backend = copy(m, model->backend)};
+                copy_breakdown(m, &models[at], model);
                 differ = differ || i > 0;
             }
             models[at].load_seconds += model->load_seconds;

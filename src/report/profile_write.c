@@ -77,11 +77,34 @@ static void write_object(fm_json *json, const char *key, const fm_fields *fields
     fm_json_close(json, '}');
 }
 
+static void write_breakdown(fm_json *json, const fm_report_model *model)
+{
+    const fm_report_breakdown *b = &model->breakdown;
+    if (!model->has_breakdown) {
+        fm_json_null(json, "breakdown");
+        return;
+    }
+    fm_json_open(json, "breakdown", '{');
+    write_fields(json, &fm_breakdown_fields, b);
+    fm_json_integer(json, "cpu", b->operators - b->accelerator);
+    fm_json_real(json, "coverage", fmp_ratio(b->accelerator, b->operators));
+    fm_json_text(json, "fragmentation", fm_report_fragmentation(b->partitions));
+    fm_json_open(json, "fallbacks", '[');
+    for (size_t i = 0; i < b->fallback_count; i++)
+        write_object(json, NULL, &fm_operator_fields, &b->fallbacks[i]);
+    fm_json_close(json, ']');
+    fm_json_close(json, '}');
+}
+
 static void write_models(fm_json *json, const fm_report_run *run)
 {
     fm_json_open(json, "models", '[');
-    for (size_t i = 0; i < run->model_count; i++)
-        write_object(json, NULL, &fm_model_fields, &run->models[i]);
+    for (size_t i = 0; i < run->model_count; i++) {
+        fm_json_open(json, NULL, '{');
+        write_fields(json, &fm_model_fields, &run->models[i]);
+        write_breakdown(json, &run->models[i]);
+        fm_json_close(json, '}');
+    }
     fm_json_close(json, ']');
 }
 

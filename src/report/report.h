@@ -16,12 +16,41 @@
 #include "fmprof/export.h"
 #include "fmprof/fmprof.h"
 
+/* So many operators of a type. */
+typedef struct fm_report_operator {
+    const char *type; /* "Pad" */
+    int count;
+} fm_report_operator;
+
+/* What runs where inside a model (inference/breakdown.h). */
+typedef struct fm_report_breakdown {
+    const char *asked;    /* the provider that was asked for: "auto", "coreml"... */
+    const char *reason;   /* why it runs elsewhere, or what "auto" found; NULL: as asked */
+    int operators;
+    int accelerator;      /* of these on another provider than the CPU's */
+    int partitions;
+    int crossings;        /* tensors that pass between devices, in a run */
+    bool crossings_known; /* else at least so many */
+    int64_t parameters, weight_bytes;
+    const fm_report_operator *fallbacks; /* what an accelerator left to the CPU, most first */
+    size_t fallback_count;
+} fm_report_breakdown;
+
+/*
+ * How fragmented so many partitions are: "none" without any, "low" below 10, "moderate" below 20, "high" from 20 on
+ * (3 are low, 18 moderate, 28 high). The number counts, since each boundary costs a copy, a synchronisation and a
+ * dispatch, however large the pieces are.
+ */
+const char *fm_report_fragmentation(int partitions);
+
 /* Facts about a model that ran. */
 typedef struct fm_report_model {
     const char *name;    /* "FaceMesh" */
     const char *file;    /* base name */
     const char *backend; /* "onnx_cpu" */
     double load_seconds;
+    bool has_breakdown;  /* false: not known, as of profiles that an earlier version wrote */
+    fm_report_breakdown breakdown;
 } fm_report_model;
 
 /* Strings may be NULL: not known. Members that are 0 say nothing. */
@@ -74,5 +103,8 @@ fm_status fm_report_json(FILE *out, const fmp_snapshot *snapshot, const fm_repor
  */
 fm_status fm_report_compat_json(FILE *out, const fmp_trace *trace, const fmp_snapshot *snapshot,
                                 fm_error *err);
+
+/* Writes what runs where in a model, as the report does, indented; the caller checks the stream. */
+void fm_text_breakdown(FILE *out, const fm_report_model *model);
 
 #endif

@@ -7,4 +7,7 @@
 /* Writes to a stream whose errors the caller checks. run and snapshot may be NULL. */
 void fm_text_summary(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run, bool utf8);
 
+/* The MODELS section, which goes on below the summary's last rule: what each model costs, and what runs where in it. */
+void fm_text_models(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run, bool utf8);
+
 #endif

@@ -24,6 +24,7 @@ fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_repor
     int printed = fmp_print_text(out, snapshot, &tables);
     if (printed == 0) {
         fm_text_summary(out, snapshot, run, tables.utf8);
+        fm_text_models(out, snapshot, run, tables.utf8);
         errno = 0;
         printed = fflush(out) != 0 || ferror(out) ? -1 : 0;
     }

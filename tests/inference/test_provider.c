@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "inference/breakdown.h"
 #include "inference/provider.h"
 
 static const char *const models[] = {"BlazeFace", "FaceMesh"};
@@ -82,24 +81,12 @@ static void test_option_values(void **state)
     assert_null(fm_provider_option_value("dev", "device"));
 }
 
-static void test_fragmentation(void **state)
-{
-    (void)state;
-    static const struct {
-        int partitions;
-        const char *rating;
-    } cases[] = {{0, "none"}, {1, "low"}, {3, "low"}, {9, "low"}, {10, "moderate"}, {18, "moderate"}, {19, "moderate"},
-                 {20, "high"}, {28, "high"}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_string_equal(fm_fragmentation(cases[i].partitions), cases[i].rating);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),       cmocka_unit_test(test_good_choices),
         cmocka_unit_test(test_bad_choices), cmocka_unit_test(test_choice_for_a_model),
-        cmocka_unit_test(test_option_values), cmocka_unit_test(test_fragmentation),
+        cmocka_unit_test(test_option_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,9 +53,13 @@ static inline fmp_snapshot sample_snapshot(void)
     return snapshot;
 }
 
+static const fm_report_operator sample_fallbacks[] = {{"Pad", 14}, {"Resize", 9}};
 static const fm_report_model sample_models[] = {
-    {"FaceMesh", "face_landmark.onnx", "onnx_cpu", 0.0421},
-    {"BlazeFace", "face_detection_short_range.onnx", "onnx_cpu", 0.0102},
+    {.name = "MTL", .file = "mtl.onnx", .backend = "coreml", .load_seconds = 0.0421, .has_breakdown = true,
+     .breakdown = {.asked = "coreml", .operators = 520, .accelerator = 359, .partitions = 28, .crossings = 54,
+                   .crossings_known = true, .parameters = 4012345, .weight_bytes = 16049380,
+                   .fallbacks = sample_fallbacks, .fallback_count = 2}},
+    {.name = "BlazeFace", .file = "face_detection_short_range.onnx", .backend = "onnx_cpu", .load_seconds = 0.0102},
 };
 static const char *const sample_notes[] = {"This is a debug build: times mean little."};
 

@@ -113,7 +113,11 @@ static void json_holds_the_snapshot(void **state)
     same_seconds(json_array_get(threads, 0), "busy_seconds", 198.234e9);
     const json_t *models = json_object_get(root, "models");
     assert_int_equal(json_array_size(models), 2);
-    assert_string_equal(text_of(json_array_get(models, 0), "file"), "face_landmark.onnx");
+    assert_string_equal(text_of(json_array_get(models, 0), "file"), "mtl.onnx");
+    const json_t *breakdown = json_object_get(json_array_get(models, 0), "breakdown");
+    assert_int_equal(json_integer_value(json_object_get(breakdown, "cpu")), 520 - 359);
+    assert_string_equal(text_of(breakdown, "fragmentation"), "high");
+    assert_true(json_is_null(json_object_get(json_array_get(models, 1), "breakdown")));
     const json_t *profiler = json_object_get(root, "profiler");
     assert_true(number(profiler, "scopes") == 9711);
     assert_true(number(profiler, "scope_inside_ns") == 3.5);

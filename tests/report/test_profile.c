@@ -104,6 +104,17 @@ static void loading_gives_what_was_written(void **state)
     assert_true(r->frames == 971 && r->frames_with_face == 960 && r->frames_damaged == 3);
     assert_true(r->wall_seconds == 120 && r->setup_seconds == 1.25 && r->covered_seconds == 118.8);
     assert_int_equal(r->peak_rss_bytes, run.peak_rss_bytes);
+    const fm_report_breakdown *b = &r->models[0].breakdown;
+    assert_true(r->models[0].has_breakdown);
+    assert_false(r->models[1].has_breakdown);
+    assert_string_equal(b->asked, "coreml");
+    assert_null(b->reason);
+    assert_int_equal(b->operators, 520);
+    assert_int_equal(b->accelerator, 359);
+    assert_int_equal(b->weight_bytes, 16049380);
+    assert_int_equal(b->fallback_count, 2);
+    assert_string_equal(b->fallbacks[1].type, "Resize");
+    assert_int_equal(b->fallbacks[1].count, 9);
     assert_int_equal(r->model_count, 2);
     assert_string_equal(r->models[1].file, sample_models[1].file);
     assert_true(r->models[0].load_seconds == 0.0421);
@@ -251,6 +262,8 @@ static void merging_with_itself_doubles(void **state)
     assert_string_equal(two->run.program_version, "0.1.0");
     assert_int_equal(two->run.note_count, 1); /* the same note once, and nothing differs */
     assert_int_equal(two->run.model_count, 2);
+    assert_int_equal(two->run.models[0].breakdown.partitions, 28);
+    assert_string_equal(two->run.models[0].breakdown.fallbacks[0].type, "Pad");
     assert_true(two->run.models[0].load_seconds == 2 * 0.0421);
     assert_int_equal(two->snapshot->operation_count, snapshot->operation_count);
     assert_int_equal(two->snapshot->self_ns, 2 * snapshot->self_ns);
@@ -294,7 +307,8 @@ static void differences_are_noted(void **state)
     (void)state;
     fmp_snapshot *snapshot = sample_recorded();
     fm_report_run run = sample_run(), other = sample_run();
-    static const fm_report_model one_model[] = {{"RetinaFace", "retina.onnx", "onnx_cpu", 0.5}};
+    static const fm_report_model one_model[] = {
+        {.name = "RetinaFace", .file = "retina.onnx", .backend = "onnx_cpu", .load_seconds = 0.5}};
     other.input = "second.mp4";
     other.encoder = "h264_nvenc";
     other.width = 640;

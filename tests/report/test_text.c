@@ -42,7 +42,7 @@ static void summary_has_every_fact(void **state)
     has_line(text, "Runtime:              ONNX Runtime 1.29.0");
     has_line(text, "Encoder:              libx264");
     has_line(text, "Peak memory:          256.0 MiB");
-    has_line(text, "FaceMesh                       onnx_cpu             42.1ms");
+    has_line(text, "MTL                            coreml               42.1ms");
     /* The profiler's tables are above it. */
     assert_non_null(strstr(text, "\nNOTE: This is a debug build: times mean little.\n"));
     has_line(text, "(unexplained)                      1.200s    1.0%");
@@ -52,6 +52,49 @@ static void summary_has_every_fact(void **state)
     text = capture_text(&snapshot, &run, false);
     assert_null(strstr(text, "Damaged"));
     free(text);
+}
+
+/* The figures of the guide that the report follows. */
+static void models_are_broken_down(void **state)
+{
+    (void)state;
+    fmp_operation operations[] = {
+        OPERATION("AU_EXTRACTION", "au_measure", 200, 11.3, 0.6, 0.0565, 0.05, 0.06),
+        OPERATION("MODEL_INFERENCE", "AU_MTL_coreml", 200, 10.7, 10.7, 0.0535, 0.05, 0.09),
+    };
+    fmp_snapshot snapshot = {.operations = operations, .operation_count = 2, .self_ns = SECONDS(11.3), .scopes = 400,
+                             .clock = "tsc"};
+    fm_report_run run = sample_run();
+    run.frames = 100;
+    char *text = capture_text(&snapshot, &run, false);
+    has_line(text, "MODELS");
+    has_line(text, "AU Extraction: 113.0 ms per frame (8.8 FPS)");
+    has_line(text, "  AU_MTL_coreml: 94.7% of stage (107.0 ms per frame; first run 90.0 ms, median 53.5 ms)");
+    has_line(text, "    accelerator: 69.0% of operators (359 of 520)");
+    has_line(text, "    CPU fallback: 31.0% (161): 14 Pad, 9 Resize");
+    has_line(text, "    partitions: 28 (high fragmentation), 54 crossings between devices");
+    has_line(text, "    weights: 15.3 MiB (4012345 parameters)");
+    has_line(text, "  BlazeFace: loaded, not run");
+    free(text);
+
+    fm_report_model on_cpu = {.name = "MTL", .file = "mtl.onnx", .backend = "onnx_cpu", .has_breakdown = true,
+                              .breakdown = {.asked = "cuda", .reason = "cuda does not work here", .operators = 9}};
+    run.models = &on_cpu;
+    run.model_count = 1;
+    run.frames = 0;
+    text = capture_text(&snapshot, &run, false);
+    has_line(text, "  MTL: loaded, not run");
+    has_line(text, "    CPU: all 9 operators");
+    has_line(text, "    asked for cuda: cuda does not work here");
+    free(text);
+
+    static const struct {
+        int partitions;
+        const char *rating;
+    } cases[] = {{0, "none"}, {1, "low"}, {3, "low"}, {9, "low"}, {10, "moderate"}, {18, "moderate"}, {19, "moderate"},
+                 {20, "high"}, {28, "high"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(fm_report_fragmentation(cases[i].partitions), cases[i].rating);
 }
 
 static void nothing_recorded_is_said(void **state)
@@ -98,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summary_has_every_fact),
+        cmocka_unit_test(models_are_broken_down),
         cmocka_unit_test(nothing_recorded_is_said),
         cmocka_unit_test(a_full_disk_is_an_error),
     };
