@@ -135,7 +135,7 @@ static fm_status measure(const char *models_dir, int runs, bool json, fm_error *
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory");
     fm_runtime *runtime = NULL;
     timing timings[MODELS] = {{.name = "BlazeFace"}, {.name = "FaceMesh"}};
-    fm_status status = fm_models_find(models_dir, files, err);
+    fm_status status = fm_models_find(models_dir, FM_LANDMARKS_PLAIN, files, err);
     if (status == FM_OK)
         status = fm_runtime_create(&runtime, NULL, NULL, err);
     if (status == FM_OK)

@@ -30,6 +30,11 @@ typedef enum fm_midline_mode {
     FM_MIDLINE_PUPILS      /* perpendicular bisector of the pupils */
 } fm_midline_mode;
 
+typedef enum fm_landmarks_model {
+    FM_LANDMARKS_PLAIN = 0, /* MediaPipe's face mesh, 468 points */
+    FM_LANDMARKS_ATTENTION  /* the attention mesh, 478 points: lips, eyes and irises measured more closely */
+} fm_landmarks_model;
+
 typedef enum fm_run_mode {
     FM_MODE_MIRROR_AU = 0, /* videos and AU tables */
     FM_MODE_MIRROR,        /* videos only */
@@ -82,6 +87,7 @@ typedef struct fm_run_options {
     const char *neutral_image; /* with FM_NEUTRAL_IMAGE */
     fm_run_mode mode;
     fm_midline_mode midline;
+    fm_landmarks_model landmarks;
     fm_neutral_kind neutral;
     double neutral_seconds;
     double start, duration;  /* seconds from the clip's beginning; duration 0: to the end */

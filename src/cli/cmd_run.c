@@ -23,6 +23,7 @@ static const char help[] =
     "      --overwrite       replace outputs that are there\n"
     "      --mode MODE       mirror+au (default), mirror, au\n"
     "      --midline KIND    robust (default), brow-chin, pupils\n"
+    "      --landmarks KIND  plain (default), attention: 478 points, lips and eyes more closely\n"
     "      --neutral T       the face is neutral at T seconds (default: estimated over the clip)\n"
     "      --neutral-image F a still of the neutral face\n"
     "      --start T         begin at T seconds (or M:SS)\n"
@@ -56,6 +57,7 @@ enum {
     OPT_OVERWRITE = 256,
     OPT_MODE,
     OPT_MIDLINE,
+    OPT_MESH,
     OPT_NEUTRAL,
     OPT_NEUTRAL_IMAGE,
     OPT_START,
@@ -87,6 +89,7 @@ static const struct option long_options[] = {
     {"overwrite", no_argument, NULL, OPT_OVERWRITE},
     {"mode", required_argument, NULL, OPT_MODE},
     {"midline", required_argument, NULL, OPT_MIDLINE},
+    {"landmarks", required_argument, NULL, OPT_MESH},
     {"neutral", required_argument, NULL, OPT_NEUTRAL},
     {"neutral-image", required_argument, NULL, OPT_NEUTRAL_IMAGE},
     {"start", required_argument, NULL, OPT_START},
@@ -139,6 +142,7 @@ static bool take_value(int c, fm_run_options *o)
 {
     static const char *const modes[] = {"mirror+au", "mirror", "au"};       /* as fm_run_mode */
     static const char *const midlines[] = {"robust", "brow-chin", "pupils"}; /* as fm_midline_mode */
+    static const char *const meshes[] = {"plain", "attention"};             /* as fm_landmarks_model */
     int choice = 0;
     int64_t count = 0;
     bool good = true;
@@ -150,6 +154,10 @@ static bool take_value(int c, fm_run_options *o)
     case OPT_MIDLINE:
         good = choose(optarg, midlines, 3, &choice);
         o->midline = (fm_midline_mode)choice;
+        break;
+    case OPT_MESH:
+        good = choose(optarg, meshes, 2, &choice);
+        o->landmarks = (fm_landmarks_model)choice;
         break;
     case OPT_SORT:
         good = fm_cli_sort(optarg, &o->profile.sort);

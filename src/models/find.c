@@ -9,10 +9,14 @@
 #include "base/file.h"
 
 static const char detector_name[] = "face_detection_short_range.onnx";
-static const char landmarker_name[] = "face_landmark.onnx";
+static const char *const landmarker_names[] = {
+    [FM_LANDMARKS_PLAIN] = "face_landmark.onnx",
+    [FM_LANDMARKS_ATTENTION] = "face_landmark_with_attention.onnx",
+};
 
-/* The folders that were searched, for the message. */
+/* What is searched for, and the folders that were searched, for the message. */
 typedef struct trail {
+    const char *landmarker;
     char text[640];
     size_t size;
 } trail;
@@ -39,7 +43,7 @@ static bool try_folder(const char *dir, fm_model_files *out, trail *searched)
     add_to_trail(searched, dir);
     fm_model_files files;
     if (!fm_path_join(files.detector, dir, detector_name) ||
-        !fm_path_join(files.landmarker, dir, landmarker_name) ||
+        !fm_path_join(files.landmarker, dir, searched->landmarker) ||
         !is_readable_file(files.detector) || !is_readable_file(files.landmarker))
         return false;
     *out = files;
@@ -58,9 +62,9 @@ static bool try_user_folder(fm_model_files *out, trail *searched)
            try_folder(dir, out, searched);
 }
 
-fm_status fm_models_find(const char *dir, fm_model_files *out, fm_error *err)
+fm_status fm_models_find(const char *dir, fm_landmarks_model landmarks, fm_model_files *out, fm_error *err)
 {
-    trail searched = {0};
+    trail searched = {.landmarker = landmarker_names[landmarks]};
     bool found;
     if (dir && *dir)
         found = try_folder(dir, out, &searched);
@@ -73,5 +77,5 @@ fm_status fm_models_find(const char *dir, fm_model_files *out, fm_error *err)
         return FM_OK;
     return fm_fail(err, FM_E_MODEL,
                    "no folder has both %s and %s; searched: %s; run `make setup` or give --models DIR",
-                   detector_name, landmarker_name, searched.text);
+                   detector_name, searched.landmarker, searched.text);
 }

@@ -7,6 +7,7 @@
 
 #include "fmprof/fmprof.h"
 #include "models/find.h"
+#include "pipeline/landmarker.h"
 
 #define DETECTOR_NAME "BlazeFace"
 #define LANDMARKER_NAME "FaceMesh"
@@ -17,9 +18,8 @@ const char *const fm_face_model_names[FM_FACE_MODELS] = {DETECTOR_NAME, LANDMARK
 struct fm_face_models {
     fm_runtime *runtime;
     fm_session *detector, *landmarker;
-    int boxes, scores;    /* output indices of the detector */
-    int points, presence; /* output indices of the landmarker */
-    const fm_topology *topology;
+    int boxes, scores; /* output indices of the detector */
+    fm_landmarker mesh;
     fm_model_files files;
     char runtime_text[64];
     fm_report_operator *fallbacks[FM_FACE_MODELS]; /* operator types on the CPU beside an accelerator */
@@ -29,25 +29,12 @@ struct fm_face_models {
 struct fm_face_runner {
     const fm_face_models *models;
     fm_binding *detector, *landmarker;
+    float refined[3 * FM_LANDMARKS_MAX]; /* points that the network gives in parts */
     float *averaged; /* landmarks of both looks, when asked for; else NULL */
     /* profiler sites: named by model and by where it runs */
     const fmp_site *detector_pre, *detector_run, *detector_post;
     const fmp_site *landmarker_pre, *landmarker_run, *landmarker_post;
 };
-
-/* The index of the output that holds `count` values, or an error that says what the model lacks. */
-static fm_status expect_output(const fm_session *session, const char *file, const char *name,
-                               size_t count, int *index, fm_error *err)
-{
-    *index = fm_session_find_output(session, name);
-    if (*index < 0)
-        return fm_fail(err, FM_E_MODEL, "'%s' has no output '%s'; import the model again", file, name);
-    const fm_tensor_info *info = fm_session_output(session, *index);
-    if (info->count != count)
-        return fm_fail(err, FM_E_MODEL, "output '%s' of '%s' has %zu values where %zu are expected",
-                       name, file, info->count, count);
-    return FM_OK;
-}
 
 static fm_status expect_input(const fm_session *session, const char *file, int size, fm_error *err)
 {
@@ -105,7 +92,7 @@ static fm_status add_libraries(fm_face_models *m, const fm_provider_options *pro
     return status;
 }
 
-static fm_status load(fm_face_models *m, const loading *how, fm_error *err)
+static fm_status load(fm_face_models *m, fm_landmarks_model landmarks, const loading *how, fm_error *err)
 {
     fm_status status = open_session(&m->detector, m, DETECTOR_NAME, m->files.detector, how, err);
     if (status == FM_OK)
@@ -117,29 +104,26 @@ static fm_status load(fm_face_models *m, const loading *how, fm_error *err)
     if (status == FM_OK)
         status = expect_input(m->detector, m->files.detector, FM_BLAZEFACE_SIZE, err);
     if (status == FM_OK)
-        status = expect_output(m->detector, m->files.detector, "regressors",
-                               (size_t)FM_BLAZEFACE_ANCHORS * FM_BLAZEFACE_VALUES, &m->boxes, err);
+        status = fm_expect_output(m->detector, m->files.detector, "regressors",
+                                  (size_t)FM_BLAZEFACE_ANCHORS * FM_BLAZEFACE_VALUES, &m->boxes, err);
     if (status == FM_OK)
-        status = expect_output(m->detector, m->files.detector, "classificators",
-                               FM_BLAZEFACE_ANCHORS, &m->scores, err);
+        status = fm_expect_output(m->detector, m->files.detector, "classificators",
+                                  FM_BLAZEFACE_ANCHORS, &m->scores, err);
     if (status == FM_OK)
         status = expect_input(m->landmarker, m->files.landmarker, FM_FACEMESH_SIZE, err);
     if (status == FM_OK)
-        status = expect_output(m->landmarker, m->files.landmarker, "conv2d_21",
-                               (size_t)m->topology->count * 3, &m->points, err);
-    if (status == FM_OK)
-        status = expect_output(m->landmarker, m->files.landmarker, "conv2d_31", 1, &m->presence, err);
+        status = fm_landmarker_find(&m->mesh, m->landmarker, m->files.landmarker, landmarks, err);
     return status;
 }
 
 fm_status fm_face_models_open(fm_face_models **out, const char *models_dir, fm_runtime_log *on_log,
                               void *opaque, fm_error *err)
 {
-    return fm_face_models_open_on(out, models_dir, NULL, on_log, opaque, err);
+    return fm_face_models_open_on(out, models_dir, FM_LANDMARKS_PLAIN, NULL, on_log, opaque, err);
 }
 
-fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, const fm_provider_options *providers,
-                                 fm_runtime_log *on_log, void *opaque, fm_error *err)
+fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, fm_landmarks_model landmarks,
+                                 const fm_provider_options *providers, fm_runtime_log *on_log, void *opaque, fm_error *err)
 {
     *out = NULL;
     fm_status status = providers ? fm_provider_options_check(providers, fm_face_model_names, FM_FACE_MODELS, err) : FM_OK;
@@ -148,14 +132,13 @@ fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, c
     fm_face_models *m = calloc(1, sizeof *m);
     if (!m)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the models");
-    m->topology = &fm_topology_mesh468;
-    status = fm_models_find(models_dir, &m->files, err);
+    status = fm_models_find(models_dir, landmarks, &m->files, err);
     if (status == FM_OK)
         status = fm_runtime_create(&m->runtime, on_log, opaque, err);
     if (status == FM_OK)
         status = add_libraries(m, providers, err);
     if (status == FM_OK)
-        status = load(m, &(loading){providers, on_log, opaque}, err);
+        status = load(m, landmarks, &(loading){providers, on_log, opaque}, err);
     if (status != FM_OK) {
         fm_face_models_close(&m);
         return status;
@@ -181,7 +164,7 @@ void fm_face_models_close(fm_face_models **models)
 
 const fm_topology *fm_face_models_topology(const fm_face_models *m)
 {
-    return m->topology;
+    return m->mesh.topology;
 }
 
 const char *fm_face_models_runtime(const fm_face_models *m)
@@ -240,7 +223,7 @@ fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models,
     if (status == FM_OK && (flags & FM_FACE_RUNNER_DETECTS))
         status = fm_binding_create(&r->detector, models->detector, err);
     if (status == FM_OK && (flags & FM_FACE_RUNNER_AVERAGES_FLIP)) {
-        r->averaged = calloc((size_t)models->topology->count * 3, sizeof *r->averaged);
+        r->averaged = calloc((size_t)models->mesh.topology->count * 3, sizeof *r->averaged);
         if (!r->averaged)
             status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the model buffers");
     }
@@ -301,8 +284,7 @@ fm_status fm_face_runner_landmarks(fm_face_runner *r, const fm_image *image, con
     }
     FMP_SCOPE_SITE(r->landmarker_run);
     fm_status status = fm_binding_run(r->landmarker, err);
-    *raw = fm_binding_output(r->landmarker, r->models->points);
-    *presence_logit = fm_binding_output(r->landmarker, r->models->presence)[0];
+    *raw = fm_landmarker_points(&r->models->mesh, r->landmarker, r->refined, presence_logit);
     return status;
 }
 
@@ -327,7 +309,7 @@ static void flip_tensor(float *tensor, int planes, int size)
 static fm_status add_flipped_look(fm_face_runner *r, const float **raw, float *presence_logit,
                                   fm_error *err)
 {
-    const fm_topology *topology = r->models->topology;
+    const fm_topology *topology = r->models->mesh.topology;
     float *first = r->averaged;
     memcpy(first, *raw, (size_t)topology->count * 3 * sizeof *first);
     {
@@ -340,14 +322,15 @@ static fm_status add_flipped_look(fm_face_runner *r, const float **raw, float *p
         if (status != FM_OK)
             return status;
     }
-    const float *flipped = fm_binding_output(r->landmarker, r->models->points);
+    float flipped_logit;
+    const float *flipped = fm_landmarker_points(&r->models->mesh, r->landmarker, r->refined, &flipped_logit);
     for (int i = 0; i < topology->count; i++) {
         const float *partner = flipped + 3 * topology->mirror[i];
         first[3 * i] = (first[3 * i] + ((float)FM_FACEMESH_SIZE - partner[0])) / 2;
         first[3 * i + 1] = (first[3 * i + 1] + partner[1]) / 2;
         first[3 * i + 2] = (first[3 * i + 2] + partner[2]) / 2;
     }
-    *presence_logit = (*presence_logit + fm_binding_output(r->landmarker, r->models->presence)[0]) / 2;
+    *presence_logit = (*presence_logit + flipped_logit) / 2;
     *raw = first;
     return FM_OK;
 }

@@ -18,15 +18,15 @@
 typedef struct fm_face_models fm_face_models;
 typedef struct fm_face_runner fm_face_runner;
 
-/* Finds, loads and checks both models, for the CPU. `models_dir` may be NULL (search path). */
+/* Finds, loads and checks both models, the plain mesh, for the CPU. `models_dir` may be NULL (search path). */
 fm_status fm_face_models_open(fm_face_models **out, const char *models_dir, fm_runtime_log *on_log,
                               void *opaque, fm_error *err);
 /*
- * The same where `providers` say (NULL: on the CPU). A model that runs on the CPU although another provider was
+ * The same with the chosen landmark model and where `providers` say (NULL: on the CPU). A model that runs on the CPU although another provider was
  * asked for by name is a warning to `on_log`. FM_E_USAGE for a provider or a model that does not exist.
  */
-fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, const fm_provider_options *providers,
-                                 fm_runtime_log *on_log, void *opaque, fm_error *err);
+fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, fm_landmarks_model landmarks,
+                                 const fm_provider_options *providers, fm_runtime_log *on_log, void *opaque, fm_error *err);
 void fm_face_models_close(fm_face_models **models);
 
 const fm_topology *fm_face_models_topology(const fm_face_models *models);

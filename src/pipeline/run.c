@@ -295,7 +295,7 @@ static fm_status set_up(run_state *run, fm_error *err)
     memset(neutral, 0, sizeof neutral);
     status = plan_paths(run, err);
     if (status == FM_OK)
-        status = fm_face_models_open_on(&p->models, o->models_dir, &o->providers, warn, run, err);
+        status = fm_face_models_open_on(&p->models, o->models_dir, o->landmarks, &o->providers, warn, run, err);
     if (status == FM_OK && measures_aus(o) && o->neutral == FM_NEUTRAL_IMAGE)
         status = fm_neutral_image_measure(p->models, o, neutral, err);
     if (status == FM_OK)

@@ -54,7 +54,7 @@ static void skip_without_deps(void)
         print_message("SKIPPED: no portrait at '%s'; run `make setup`\n", TEST_PORTRAIT);
         skip();
     }
-    if (fm_models_find(models_dir(), &files, &err) != FM_OK) {
+    if (fm_models_find(models_dir(), FM_LANDMARKS_PLAIN, &files, &err) != FM_OK) {
         print_message("SKIPPED: %s\n", err.message);
         skip();
     }

@@ -43,7 +43,7 @@ static void expect(const char *dir, const char *found)
 {
     fm_model_files files;
     fm_error err = {0};
-    if (fm_models_find(dir, &files, &err) != FM_OK)
+    if (fm_models_find(dir, FM_LANDMARKS_PLAIN, &files, &err) != FM_OK)
         fail_msg("%s", err.message);
     char path[FM_PATH_MAX];
     assert_true(fm_path_join(path, found, "face_detection_short_range.onnx"));
@@ -71,7 +71,7 @@ static void test_error_tells_where_and_what(void **state)
     fm_model_files files;
     fm_error err = {0};
     setenv("FACEMIRROR_MODELS", inside("nowhere"), 1);
-    fm_status status = fm_models_find(NULL, &files, &err);
+    fm_status status = fm_models_find(NULL, FM_LANDMARKS_PLAIN, &files, &err);
     if (status == FM_OK)
         skip(); /* the build's own folder or the installed one has models */
     assert_int_equal(status, FM_E_MODEL);
@@ -109,9 +109,23 @@ static void test_half_a_pack_is_none(void **state)
     /* A folder that was named is not silently replaced by another. */
     fm_model_files files;
     fm_error err = {0};
-    assert_int_equal(fm_models_find(inside("half"), &files, &err), FM_E_MODEL);
+    assert_int_equal(fm_models_find(inside("half"), FM_LANDMARKS_PLAIN, &files, &err), FM_E_MODEL);
     assert_non_null(strstr(err.message, inside("half")));
     assert_null(strstr(err.message, "home"));
+}
+
+static void test_attention_mesh_in_place_of_the_plain_one(void **state)
+{
+    (void)state;
+    fm_model_files files;
+    fm_error err = {0};
+    make_pack(inside("plain"));
+    assert_int_equal(fm_models_find(inside("plain"), FM_LANDMARKS_ATTENTION, &files, &err), FM_E_MODEL);
+    assert_non_null(strstr(err.message, "face_landmark_with_attention.onnx"));
+    touch(inside("plain"), "face_landmark_with_attention.onnx");
+    assert_int_equal(fm_models_find(inside("plain"), FM_LANDMARKS_ATTENTION, &files, &err), FM_OK);
+    assert_non_null(strstr(files.landmarker, "/plain/face_landmark_with_attention.onnx"));
+    expect(inside("plain"), inside("plain"));
 }
 
 static int remove_all(void **state)
@@ -128,6 +142,7 @@ int main(void)
         cmocka_unit_test_setup(test_error_tells_where_and_what, set_up),
         cmocka_unit_test_setup(test_order, set_up),
         cmocka_unit_test_setup(test_half_a_pack_is_none, set_up),
+        cmocka_unit_test_setup(test_attention_mesh_in_place_of_the_plain_one, set_up),
     };
     return cmocka_run_group_tests_name("find", tests, NULL, remove_all);
 }

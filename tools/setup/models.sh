@@ -5,7 +5,6 @@ MODELS_PACKAGE=@mediapipe/face_mesh
 MODELS_PACKAGE_VERSION=0.4.1657299874
 MODELS_ARCHIVE=mediapipe-face_mesh-$MODELS_PACKAGE_VERSION.tgz
 MODELS='face_detection_short_range face_landmark face_landmark_with_attention'
-IMPORTED_MODELS='face_detection_short_range face_landmark' # the third has operators that ONNX lacks
 
 models_ready() { tree_ok "$DEPS" deps/tflite/; }
 
@@ -44,7 +43,7 @@ cut_model() {
 # step_import PROGRAM: converts what is missing or older than the program or the TFLite file.
 step_import() {
   local program=$1 model todo=''
-  for model in $IMPORTED_MODELS; do
+  for model in $MODELS; do
     if [ ! -f "$DEPS/models/$model.onnx" ] || [ "$program" -nt "$DEPS/models/$model.onnx" ] ||
       [ "$DEPS/tflite/$model.tflite" -nt "$DEPS/models/$model.onnx" ]; then
       todo="$todo $model"
