@@ -31,8 +31,8 @@ typedef enum fm_midline_mode {
 } fm_midline_mode;
 
 typedef enum fm_landmarks_model {
-    FM_LANDMARKS_PLAIN = 0, /* MediaPipe's face mesh, 468 points */
-    FM_LANDMARKS_ATTENTION  /* the attention mesh, 478 points: lips, eyes and irises measured more closely */
+    FM_LANDMARKS_ATTENTION = 0, /* default: the attention mesh, 478 points; lips, eyes and irises measured more closely */
+    FM_LANDMARKS_PLAIN          /* MediaPipe's face mesh, 468 points, in half the time */
 } fm_landmarks_model;
 
 typedef enum fm_run_mode {

@@ -23,7 +23,7 @@ static const char help[] =
     "      --overwrite       replace outputs that are there\n"
     "      --mode MODE       mirror+au (default), mirror, au\n"
     "      --midline KIND    robust (default), brow-chin, pupils\n"
-    "      --landmarks KIND  plain (default), attention: 478 points, lips and eyes more closely\n"
+    "      --landmarks KIND  attention (default: 478 points, lips and eyes closely), plain (faster)\n"
     "      --neutral T       the face is neutral at T seconds (default: estimated over the clip)\n"
     "      --neutral-image F a still of the neutral face\n"
     "      --start T         begin at T seconds (or M:SS)\n"
@@ -142,7 +142,7 @@ static bool take_value(int c, fm_run_options *o)
 {
     static const char *const modes[] = {"mirror+au", "mirror", "au"};       /* as fm_run_mode */
     static const char *const midlines[] = {"robust", "brow-chin", "pupils"}; /* as fm_midline_mode */
-    static const char *const meshes[] = {"plain", "attention"};             /* as fm_landmarks_model */
+    static const char *const meshes[] = {"attention", "plain"};             /* as fm_landmarks_model */
     int choice = 0;
     int64_t count = 0;
     bool good = true;

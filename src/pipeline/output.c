@@ -176,7 +176,7 @@ static fm_status encode_item_now(fm_output *o, const encode_item *item, fm_error
     FMP_SCOPE_SITE(o->site);
     if (item->packet)
         return fm_writer_audio(o->writer, item->packet, err);
-    fmp_flow(o->frame_flow, (uint64_t)item->index, FMP_FLOW_END);
+    fmp_flow(o->frame_flow, (uint64_t)item->index, FMP_FLOW_STEP); /* three encoders: none is the end */
     fm_status status = fm_writer_video(o->writer, item->frame, err);
     if (status == FM_OK)
         atomic_fetch_add(&o->encoded, 1);

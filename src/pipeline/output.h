@@ -19,7 +19,7 @@
 
 typedef struct fm_output fm_output;
 
-/* Reserves the file under its partial name, and the queue. Nothing is encoded yet. In traces `frame_flow` ends here. */
+/* Reserves the file under its partial name, and the queue. Nothing is encoded yet. In traces `frame_flow` comes through here. */
 fm_status fm_output_create(fm_output **out, const char *path, bool overwrite, const char *site_name,
                            const fmp_site *frame_flow, fm_error *err);
 /* Discards the file unless it was committed. */

@@ -57,7 +57,7 @@ def require_script(portrait=True, shared=False):
     for tool in ('ffmpeg', 'ffprobe'):
         if not shutil.which(tool):
             skip_script('%s is not installed' % tool)
-    for name in ('face_detection_short_range.onnx', 'face_landmark.onnx'):
+    for name in ('face_detection_short_range.onnx', 'face_landmark_with_attention.onnx', 'face_landmark.onnx'):
         if not os.path.isfile(os.path.join(MODELS, name)):
             skip_script('no model %s in %r; run `make setup`' % (name, MODELS))
     if portrait and not os.path.isfile(PORTRAIT):

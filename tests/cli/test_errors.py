@@ -224,7 +224,7 @@ class BadOptions(h.Case):
     def test_broken_models(self):
         folder = self.path('broken')
         os.makedirs(folder, exist_ok=True)
-        for name in ('face_detection_short_range.onnx', 'face_landmark.onnx'):
+        for name in ('face_detection_short_range.onnx', 'face_landmark_with_attention.onnx'):
             with open(os.path.join(folder, name), 'wb') as stream:
                 stream.write(b'no model' * 100)
         self.refuse(8, self.clip, '--models', folder, parts=(folder,))
@@ -232,7 +232,7 @@ class BadOptions(h.Case):
     def test_exchanged_models(self):
         folder = self.path('exchanged')
         os.makedirs(folder, exist_ok=True)
-        pair = ('face_detection_short_range.onnx', 'face_landmark.onnx')
+        pair = ('face_detection_short_range.onnx', 'face_landmark_with_attention.onnx')
         for name, other in (pair, pair[::-1]):
             shutil.copy(os.path.join(h.MODELS, name), os.path.join(folder, other))
         self.refuse(8, self.clip, '--models', folder)

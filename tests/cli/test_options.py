@@ -117,8 +117,8 @@ class Tables(Options):
     def test_landmarks(self):
         table = h.Landmarks(os.path.join(self.out, 'face_landmarks.csv'))
         self.assertEqual(table.header[:6], ['frame', 'timestamp', 'success', 'x_0', 'y_0', 'z_0'])
-        self.assertEqual((table.count, len(table.frames)), (468, FRAMES))
-        self.assertEqual(table.header[-3:], ['x_467', 'y_467', 'z_467'])
+        self.assertEqual((table.count, len(table.frames)), (478, FRAMES))
+        self.assertEqual(table.header[-3:], ['x_477', 'y_477', 'z_477'])
         for i, points in enumerate(table.frames):
             self.assertAlmostEqual(table.times[i], i / 30, delta=6e-7)
             self.assertTrue(all(0 <= x <= 320 and 0 <= y <= 400 for x, y, _ in points), 'inside the picture')
