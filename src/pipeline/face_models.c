@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "fmprof/fmprof.h"
 #include "models/find.h"
 
@@ -122,10 +123,9 @@ const char *fm_face_models_runtime(const fm_face_models *m)
 
 static fm_report_model describe(const char *name, const char *path, const fm_session *session)
 {
-    const char *slash = strrchr(path, '/');
     return (fm_report_model){
         .name = name,
-        .file = slash ? slash + 1 : path,
+        .file = fm_path_name(path),
         .backend = fm_session_backend(session),
         .load_seconds = fm_session_load_seconds(session),
     };

@@ -1,8 +1,6 @@
 #include "pipeline/run_report.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "facemirror/version.h"
@@ -83,22 +81,14 @@ static fm_status write_json(const char *path, const fmp_snapshot *snapshot, cons
                             fm_error *err)
 {
     fm_outfile file;
+    FILE *stream;
     fm_status status = fm_outfile_open(&file, path, true, err);
+    if (status == FM_OK)
+        status = fm_outfile_stream(&file, &stream, err);
     if (status != FM_OK)
         return status;
-    FILE *stream = fopen(file.partial_path, "w");
-    if (!stream)
-        status = fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
-                         strerror(errno));
-    else
-        status = fm_report_json(stream, snapshot, run, err);
-    if (stream && fclose(stream) != 0 && status == FM_OK)
-        status = fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
-                         strerror(errno));
-    if (status == FM_OK)
-        return fm_outfile_commit(&file, err);
-    fm_outfile_discard(&file);
-    return status;
+    status = fm_report_json(stream, snapshot, run, err);
+    return fm_outfile_end(&file, stream, status, err);
 }
 
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
@@ -110,10 +100,9 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     if (p->models)
         fm_face_models_describe(p->models, models);
 
-    const char *slash = strrchr(p->options->input, '/');
     const fm_report_run run = {
         .program_version = FM_VERSION,
-        .input = slash ? slash + 1 : p->options->input,
+        .input = fm_path_name(p->options->input),
         .status = fm_status_name(run_status),
         .runtime = p->models ? fm_face_models_runtime(p->models) : "",
         .encoder = summary->encoder,
