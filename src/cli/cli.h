@@ -37,9 +37,12 @@ bool fm_cli_side(const char *text, fm_side *out);    /* left, right */
 bool fm_cli_sort(const char *text, fmp_sort *out);   /* total, self, count, mean, max, p99, name */
 
 /* The terminal on `stream` shows UTF-8. False when it is no terminal. */
-bool fm_cli_utf8(void *stream);
+bool fm_cli_utf8(FILE *stream);
 
-/* Ctrl-C and SIGTERM end a run cleanly; a second one ends the process at once. */
+/*
+ * From now on Ctrl-C and SIGTERM are but noted, once, for a command that asks
+ * fm_interrupt_wanted and ends cleanly; a second one ends the process at once.
+ */
 void fm_interrupt_install(void);
 bool fm_interrupt_wanted(void *unused);
 /* 128 + the signal's number, 0 when none came. */
@@ -53,7 +56,7 @@ typedef struct fm_cli_progress {
 
 void fm_cli_progress_init(fm_cli_progress *progress, bool quiet);
 void fm_cli_progress_update(void *progress, const fm_progress *state);
-/* Takes the line away, so that other text can follow. */
+/* Takes the line away, so that other text can follow. Not at the same time as an update. */
 void fm_cli_progress_clear(fm_cli_progress *progress);
 
 #endif

@@ -100,8 +100,13 @@ int fm_cmd_demo_clip(int argc, char **argv)
         return fm_cli_usage("demo-clip", "demo-clip takes -o FILE.mp4 and options only");
 
     fm_error err = {0};
-    if (fm_demo_clip(&options, &err) != FM_OK)
-        return fm_cli_fail(&err);
+    fm_interrupt_install();
+    options.should_stop = fm_interrupt_wanted;
+    const fm_status status = fm_demo_clip(&options, &err);
+    if (status != FM_OK) {
+        const int code = fm_cli_fail(&err);
+        return status == FM_E_INTERRUPTED ? fm_interrupt_exit_code() : code;
+    }
     if (!quiet) {
         printf("%s\n", options.output);
         if (options.truth_csv)

@@ -107,7 +107,7 @@ bool fm_cli_sort(const char *text, fmp_sort *out)
     return false;
 }
 
-bool fm_cli_utf8(void *stream)
+bool fm_cli_utf8(FILE *stream)
 {
     const int fd = fileno(stream);
     return fd >= 0 && isatty(fd) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;

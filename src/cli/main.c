@@ -1,5 +1,6 @@
 /* facemirror: the command. Dispatches to one file a subcommand. */
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +44,9 @@ int main(int argc, char **argv)
 {
     /* Characters follow the terminal; numbers keep their decimal point, for tables and JSON. */
     setlocale(LC_CTYPE, "");
-    fm_interrupt_install();
+    /* A reader of our output that goes away, or a full quota, is an error to report, not a death. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 
     if (argc < 2)
         return fm_cli_usage("", "no video was given");
