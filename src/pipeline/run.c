@@ -461,10 +461,11 @@ static fm_status report(run_state *run, fm_status run_status, fm_error *err)
 {
     const double setup = (double)(run->loop_began_ns - run->began_ns) * 1e-9;
     const bool writable = run_status != FM_E_OUTPUT && run_status != FM_E_NO_SPACE;
+    bool json_written;
     fm_error report_err = {0};
     fm_status status = fm_run_report_write(&run->p, &run->summary, run_status, setup, run->threads,
-                                           writable ? run->profile_path : NULL, &report_err);
-    if (status == FM_OK && writable)
+                                           writable ? run->profile_path : NULL, &json_written, &report_err);
+    if (json_written)
         add_output(run, "profile", "_profile.json", FM_OK, NULL);
     if (run->trace.pending)
         finish_trace(run, writable);

@@ -92,19 +92,20 @@ static fm_status write_json(const char *path, const fmp_snapshot *snapshot, cons
 }
 
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, const char *json_path, fm_error *err)
+                              double setup_seconds, int threads, const char *json_path,
+                              bool *json_written, fm_error *err)
 {
+    *json_written = false;
     fm_report_model models[FM_FACE_MODELS];
     notes n = {.count = 0};
     collect_notes(&n, summary, run_status);
-    if (p->models)
-        fm_face_models_describe(p->models, models);
+    fm_face_models_describe(p->models, models);
 
     const fm_report_run run = {
         .program_version = FM_VERSION,
         .input = fm_path_name(p->options->input),
         .status = fm_status_name(run_status),
-        .runtime = p->models ? fm_face_models_runtime(p->models) : "",
+        .runtime = fm_face_models_runtime(p->models),
         .encoder = summary->encoder,
         .width = summary->width,
         .height = summary->height,
@@ -117,7 +118,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .peak_rss_bytes = peak_rss_bytes(),
         .threads = threads,
         .models = models,
-        .model_count = p->models ? FM_FACE_MODELS : 0,
+        .model_count = FM_FACE_MODELS,
         .notes = n.list,
         .note_count = n.count,
     };
@@ -137,8 +138,11 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         };
         status = fm_report_text(p->options->report, snapshot, &run, &options, err);
     }
-    if (json_path && status == FM_OK)
-        status = write_json(json_path, snapshot, &run, err);
+    if (json_path) {
+        const fm_status written = write_json(json_path, snapshot, &run, err);
+        *json_written = written == FM_OK;
+        status = status == FM_OK ? written : status;
+    }
     fmp_snapshot_free(&snapshot);
     return status;
 }

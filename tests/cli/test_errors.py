@@ -1,4 +1,5 @@
 """What cannot be done is refused with its exit code and one clear sentence, and leaves nothing half done."""
+import json
 import os
 import resource
 import shutil
@@ -136,6 +137,27 @@ class BadOutput(h.Case):
             self.good_run(self.clip, '-o', self.path('roomy'), '-q')
         finally:
             subprocess.run(['umount', disk], check=True)
+
+    def test_report_that_cannot_be_printed(self):
+        if not os.path.exists('/dev/full'):
+            self.skipTest('there is no /dev/full')
+        for option in ((), ('--json',)):
+            out = self.path('unprinted' + ''.join(option))
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                process = h.start(self.clip, '-o', out, *option, stdout=full, stderr=subprocess.PIPE)
+                _, errors = process.communicate(timeout=h.RUN_LIMIT_SECONDS)
+            lines = [line for line in errors.decode().splitlines() if ' fps ' not in line]  # progress lines apart
+            self.assertEqual(process.returncode, 7, lines)
+            self.assertEqual(len(lines), 1, lines)
+            self.assertRegex(lines[0], '^facemirror: cannot write (the report|to standard output): ')
+            self.assert_whole(out, 'good')
+            json.load(open(os.path.join(out, 'good_profile.json'), encoding='utf-8'))
+
+    def test_folder_in_the_place_of_a_file(self):
+        out = self.path('merged')
+        self.good_run(self.clip, '-o', out, '-q')
+        profile = os.path.join(out, 'good_profile.json')
+        self.assert_one_sentence(h.run('merge', profile, profile, '-o', out + '/'), 6, 'names no file')
 
     def test_file_size_limit(self):
         out = self.path('limited')
