@@ -206,7 +206,7 @@ static fm_status open_pictures(run_state *run, fm_error *err)
         }
     }
     if (sound_lost)
-        warn(run, "the sound is left out: MP4 cannot hold its codec and no decoder for it works");
+        warn(run, "the sound is left out: MP4 cannot hold it as it is, and it cannot be encoded anew");
     return status;
 }
 
