@@ -35,6 +35,20 @@ struct fm_audio_encoder {
     AVPacket *packet;
 };
 
+/* What MP4's headers hold beside the packets; when it is not whole, the file could not be completed in the end. */
+static bool description_is_whole(const AVCodecParameters *parameters)
+{
+    enum { OPUS_HEAD_BYTES = 19, FLAC_STREAMINFO_BYTES = 34 }; /* RFC 7845, section 5.1; RFC 9639, section 8.2 */
+    switch (parameters->codec_id) {
+    case AV_CODEC_ID_OPUS:
+        return parameters->extradata_size >= OPUS_HEAD_BYTES;
+    case AV_CODEC_ID_FLAC:
+        return parameters->extradata_size == FLAC_STREAMINFO_BYTES;
+    default:
+        return true;
+    }
+}
+
 bool fm_audio_is_copied(const AVCodecParameters *parameters)
 {
     static const enum AVCodecID accepted[] = {AV_CODEC_ID_AAC,  AV_CODEC_ID_MP3,
@@ -45,7 +59,7 @@ bool fm_audio_is_copied(const AVCodecParameters *parameters)
     bool known = false;
     for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++)
         known |= parameters->codec_id == accepted[i];
-    return known && mp4 && parameters->sample_rate > 0 &&
+    return known && mp4 && description_is_whole(parameters) && parameters->sample_rate > 0 &&
            parameters->ch_layout.nb_channels > 0 &&
            avformat_query_codec(mp4, parameters->codec_id, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }
