@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,46 @@ static fm_status fail_output(fm_error *err, const char *verb, const char *path)
                    status == FM_E_NO_SPACE ? "; free some space or choose another folder with -o" : "");
 }
 
+/* The partial file, empty and locked. One that its owner gave its final name meanwhile is not ours: another try. */
+static fm_status claim(fm_outfile *file, fm_error *err)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        const int fd = open(file->partial_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd < 0)
+            return fail_output(err, "write", file->final_path);
+        const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (!locked && errno == EWOULDBLOCK) {
+            close(fd);
+            break;
+        }
+        struct stat ours, there;
+        if (fstat(fd, &ours) == 0 && lstat(file->partial_path, &there) == 0 && ours.st_dev == there.st_dev &&
+            ours.st_ino == there.st_ino) {
+            if (ftruncate(fd, 0) != 0) {
+                const fm_status status = fail_output(err, "write", file->final_path);
+                close(fd);
+                return status;
+            }
+            file->lock = locked ? fd : -1;
+            if (!locked)
+                close(fd);
+            file->pending = true;
+            return FM_OK;
+        }
+        close(fd);
+    }
+    return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': another run is writing it; wait for it, or choose another folder with -o",
+                   file->final_path);
+}
+
+/* After the file has its final name, or none: before, another run would take it over. */
+static void release(fm_outfile *file)
+{
+    if (file->pending && file->lock >= 0)
+        close(file->lock);
+    file->pending = false;
+}
+
 fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwrite, fm_error *err)
 {
     memset(file, 0, sizeof *file);
@@ -129,12 +170,7 @@ fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwri
             return fm_fail(err, FM_E_EXISTS, "'%s' exists already; give --overwrite to replace it, or another folder with -o",
                            final_path);
     }
-    int fd = open(file->partial_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd < 0)
-        return fail_output(err, "write", final_path);
-    close(fd);
-    file->pending = true;
-    return FM_OK;
+    return claim(file, err);
 }
 
 fm_status fm_outfile_failed(const fm_outfile *file, fm_error *err)
@@ -174,7 +210,7 @@ fm_status fm_outfile_commit(fm_outfile *file, fm_error *err)
         fm_outfile_discard(file);
         return status;
     }
-    file->pending = false;
+    release(file);
     return FM_OK;
 }
 
@@ -182,7 +218,7 @@ void fm_outfile_discard(fm_outfile *file)
 {
     if (file->pending)
         unlink(file->partial_path);
-    file->pending = false;
+    release(file);
 }
 
 fm_status fm_file_write(const char *path, const void *data, size_t size, fm_error *err)

@@ -26,12 +26,14 @@ typedef struct fm_outfile {
     char final_path[FM_PATH_MAX];
     char partial_path[FM_PATH_MAX];
     bool pending;
+    int lock; /* while pending: keeps other runs from the partial file; -1 where the file system has no locks */
 } fm_outfile;
 
 /*
  * Fixes both names and proves that the folder can be written by creating the
  * partial file, empty. FM_E_EXISTS when the final name is there and
- * !overwrite; FM_E_OUTPUT/FM_E_NO_SPACE otherwise.
+ * !overwrite; FM_E_OUTPUT/FM_E_NO_SPACE otherwise, also while another process
+ * (or object) writes the same file. What a crash left is taken over.
  */
 fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwrite, fm_error *err);
 /* Opens the partial file as an empty stream; discards the file when that fails. */

@@ -101,6 +101,30 @@ static void output_has_its_name_only_when_whole(void **state)
     assert_true(exists(final)); /* a discarded overwrite leaves the old one */
 }
 
+static void an_output_has_one_writer(void **state)
+{
+    (void)state;
+    fm_outfile first, second;
+    fm_error err = {0};
+    struct stat st;
+    const char *final = in_folder("shared");
+    /* What a crash left stands in nobody's way. */
+    assert_int_equal(fm_file_write(in_folder(".shared.partial"), "rest", 4, NULL), FM_OK);
+    final = in_folder("shared");
+    assert_int_equal(fm_outfile_open(&first, final, true, NULL), FM_OK);
+    assert_int_equal(stat(first.partial_path, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(fm_outfile_open(&second, final, true, &err), FM_E_OUTPUT);
+    assert_non_null(strstr(err.message, "another run"));
+    fm_outfile_discard(&second);
+    assert_true(exists(first.partial_path)); /* the refused one touches nothing */
+    assert_int_equal(fm_outfile_commit(&first, NULL), FM_OK);
+    assert_int_equal(fm_outfile_open(&second, final, true, NULL), FM_OK);
+    fm_outfile_discard(&second);
+    assert_int_equal(fm_outfile_open(&first, final, true, NULL), FM_OK);
+    fm_outfile_discard(&first);
+}
+
 static void output_needs_a_folder(void **state)
 {
     (void)state;
@@ -228,6 +252,7 @@ int main(void)
         cmocka_unit_test(writes_and_reads_back),
         cmocka_unit_test(read_refuses_what_is_not_a_small_file),
         cmocka_unit_test(output_has_its_name_only_when_whole),
+        cmocka_unit_test(an_output_has_one_writer),
         cmocka_unit_test(output_needs_a_folder),
         cmocka_unit_test(folders_are_made),
         cmocka_unit_test(paths_are_taken_apart),

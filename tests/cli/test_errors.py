@@ -3,7 +3,9 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 import harness as h
@@ -120,6 +122,29 @@ class BadOutput(h.Case):
         os.makedirs(os.path.join(out, 'good_right_mirrored.csv'))
         self.assert_one_sentence(h.run(self.clip, '-o', out, '--overwrite'), 6, 'good_right_mirrored.csv')
         self.assert_no_outputs(out, allowed=('good_right_mirrored.csv',))
+
+    def test_two_runs_into_one_folder(self):
+        out = self.path('shared')
+        first = h.start(self.clip, '-o', out, '-q', '--overwrite')
+        growing = os.path.join(out, '.good_debug.mp4.partial')
+        while not os.path.exists(growing) and first.poll() is None:
+            time.sleep(0.001)
+        os.kill(first.pid, signal.SIGSTOP)  # in the middle, for as long as the second takes
+        try:
+            self.assertTrue(os.path.exists(growing))
+            self.assert_one_sentence(h.run(self.clip, '-o', out, '-q', '--overwrite'), 6, 'another run')
+        finally:
+            os.kill(first.pid, signal.SIGCONT)
+        h.wait(first)
+        self.assertEqual(first.returncode, 0)
+        self.assertEqual(self.assert_whole(out, 'good'), 20)
+
+    def test_closed_standard_streams(self):
+        """No output takes the place of a closed stream, where reports and warnings would go into it."""
+        out = self.path('closed')
+        result = h.run(self.clip, '-o', out, preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
+        self.assertEqual((result.code, result.out, result.err), (6, '', ''))  # the report was lost
+        self.assertEqual(self.assert_whole(out, 'good'), 20)
 
     def test_full_disk(self):
         disk = self.path('disk')
