@@ -169,10 +169,10 @@ static fm_status report_profiles(report_command *command, char *const *paths, si
 
 static fm_status report_trace(const report_command *command, const char *path, fm_error *err)
 {
-    char message[256];
+    char message[FM_ERROR_MESSAGE_MAX]; /* it names the file */
     fmp_trace *trace = fmp_trace_read(path, message, sizeof message);
     if (!trace)
-        return fm_fail(err, FM_E_BAD_INPUT, "cannot read '%s': %s", path, message);
+        return fm_fail(err, FM_E_BAD_INPUT, "%s", message);
     if (!trace->complete)
         fprintf(stderr, "facemirror: warning: the program did not end '%s': it holds what came before\n", path);
     if (trace->dropped > 0)

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +137,44 @@ static void stops_before_the_first_frame(void **state)
     assert_int_equal(count_files(".partial"), 0);
 }
 
+typedef struct side_by_side {
+    const char *output_dir;
+    fm_status status;
+    fm_run_summary summary;
+    fm_error err;
+} side_by_side;
+
+static void *run_beside(void *pointer)
+{
+    side_by_side *one = pointer;
+    fm_run_options options = few_frames();
+    options.output_dir = one->output_dir;
+    one->status = fm_run(&options, &one->summary, &one->err);
+    return NULL;
+}
+
+static void runs_side_by_side(void **state)
+{
+    (void)state;
+    static side_by_side runs[2];
+    char dirs[2][128];
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        snprintf(dirs[i], sizeof dirs[i], "%s/run-%d", folder, i);
+        runs[i].output_dir = dirs[i];
+        assert_int_equal(pthread_create(&threads[i], NULL, run_beside, &runs[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        if (runs[i].status != FM_OK)
+            print_message("%s\n", runs[i].err.message);
+        assert_int_equal(runs[i].status, FM_OK);
+        assert_int_equal(runs[i].summary.frames_written, 3);
+        for (int k = 0; k < runs[i].summary.output_count; k++)
+            assert_int_equal(access(runs[i].summary.output[k].path, R_OK), 0);
+    }
+}
+
 int main(void)
 {
     const char *shared = getenv("FACEMIRROR_SHARED"), *models = getenv("FACEMIRROR_MODELS");
@@ -151,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(leaves_the_trace_of_another_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(takes_all_outputs_back_when_one_cannot_be_named, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(stops_before_the_first_frame, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(runs_side_by_side, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
