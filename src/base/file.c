@@ -109,6 +109,16 @@ static fm_status fail_output(fm_error *err, const char *verb, const char *path)
                    status == FM_E_NO_SPACE ? "; free some space or choose another folder with -o" : "");
 }
 
+/* Also /dev/stdout: a link into /proc, whatever that leads to at the moment. */
+static bool leads_to_a_device(const char *path)
+{
+    char target[sizeof "/proc/"] = "";
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return true;
+    return readlink(path, target, sizeof target - 1) > 0 && strcmp(target, "/proc/") == 0;
+}
+
 /* The partial file, empty and locked. One that its owner gave its final name meanwhile is not ours: another try. */
 static fm_status claim(fm_outfile *file, fm_error *err)
 {
@@ -166,6 +176,9 @@ fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwri
     if (lstat(final_path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': it is a folder", final_path);
+        /* Renaming would put a file in the place of a device, or of the link that leads to one. */
+        if (leads_to_a_device(final_path))
+            return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': it is not a regular file", final_path);
         if (!overwrite)
             return fm_fail(err, FM_E_EXISTS, "'%s' exists already; give --overwrite to replace it, or another folder with -o",
                            final_path);

@@ -62,7 +62,8 @@ static int take_option(int c, char **argv, fm_demo_options *options, bool *quiet
             return fm_cli_usage("demo-clip", "'%s' is no frame rate", optarg);
         return -1;
     case OPT_SIZE:
-        if (sscanf(optarg, "%5dx%5d%c", &options->width, &options->height, &rest) != 2)
+        if (sscanf(optarg, "%5dx%5d%c", &options->width, &options->height, &rest) != 2 ||
+            options->width <= 0 || options->height <= 0)
             return fm_cli_usage("demo-clip", "'%s' is no size such as 720x960", optarg);
         return -1;
     case OPT_SMILE:

@@ -107,10 +107,9 @@ static void an_output_has_one_writer(void **state)
     fm_outfile first, second;
     fm_error err = {0};
     struct stat st;
-    const char *final = in_folder("shared");
     /* What a crash left stands in nobody's way. */
     assert_int_equal(fm_file_write(in_folder(".shared.partial"), "rest", 4, NULL), FM_OK);
-    final = in_folder("shared");
+    const char *final = in_folder("shared");
     assert_int_equal(fm_outfile_open(&first, final, true, NULL), FM_OK);
     assert_int_equal(stat(first.partial_path, &st), 0);
     assert_int_equal(st.st_size, 0);
@@ -133,6 +132,18 @@ static void output_needs_a_folder(void **state)
     assert_int_equal(fm_outfile_open(&file, in_folder("no/such/out"), false, &err), FM_E_OUTPUT);
     fm_outfile_discard(&file);
     assert_int_equal(fm_outfile_open(&file, folder, true, NULL), FM_E_OUTPUT);
+    /* Devices and pipes, and links to them, stay what they are. */
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    assert_int_equal(symlink("/dev/null", in_folder("link")), 0);
+    memset(&err, 0, sizeof err);
+    assert_int_equal(fm_outfile_open(&file, in_folder("pipe"), true, &err), FM_E_OUTPUT);
+    assert_non_null(strstr(err.message, "not a regular file"));
+    assert_int_equal(fm_outfile_open(&file, in_folder("link"), true, NULL), FM_E_OUTPUT);
+    assert_false(exists(in_folder(".pipe.partial")) || exists(in_folder(".link.partial")));
+    assert_int_equal(unlink(in_folder("link")), 0);
+    assert_int_equal(symlink("/proc/self/fd/1", in_folder("link")), 0); /* as /dev/stdout, which may be a file now */
+    assert_int_equal(fm_outfile_open(&file, in_folder("link"), true, NULL), FM_E_OUTPUT);
+    assert_true(exists(in_folder("link")));
     /* A link in the place of the partial file is not followed. */
     assert_int_equal(symlink("/etc/passwd", in_folder(".trap.partial")), 0);
     assert_int_equal(fm_outfile_open(&file, in_folder("trap"), true, NULL), FM_E_OUTPUT);
