@@ -5,7 +5,7 @@
  * Ownership: options and the strings in them are the caller's and must stay
  * alive for the call only. Thread-safety: fm_run may be called from several
  * threads for different clips; the profiler registry is process-wide, so their
- * profiles then add up.
+ * profiles then mix: each run sets all figures to zero when its frames begin.
  */
 #ifndef FACEMIRROR_RUN_H
 #define FACEMIRROR_RUN_H
@@ -105,12 +105,13 @@ typedef struct fm_run_options {
     FILE *report;            /* the text report goes here at the end, however the run ends; NULL: none */
     bool report_utf8;        /* box-drawing rules instead of dashes */
 
-    /* Called from one thread about ten times a second; may be NULL. */
+    /* on_progress and on_warning are never called at the same time. */
+    /* Called from the caller's thread about ten times a second; may be NULL. */
     void (*on_progress)(void *opaque, const fm_progress *progress);
-    /* Called for a warning in one sentence, from any thread, serialised; may be NULL. */
+    /* Called for a warning in one sentence, from any thread; may be NULL. */
     void (*on_warning)(void *opaque, const char *message);
     void *opaque;
-    /* Polled between frames; when it returns true the run ends early with whole outputs. May be NULL. */
+    /* Polled between frames and inside reads, from any thread; when it returns true the run ends early with whole outputs. May be NULL. */
     bool (*should_stop)(void *opaque);
 } fm_run_options;
 
@@ -140,9 +141,14 @@ fm_run_options fm_run_defaults(void);
 
 /*
  * Processes one clip. Outputs are written beside their final names and renamed
- * when whole; after an error none is left, except that FM_E_INTERRUPTED and
- * FM_E_DAMAGED come with whole, shorter outputs. *summary (may be NULL) is
- * filled as far as the run came.
+ * when whole. After an error none is left, except that
+ * - FM_E_DAMAGED, and FM_E_INTERRUPTED once a face was found, come with whole,
+ *   shorter outputs;
+ * - the profile and the trace tell of every run that came to its first frame,
+ *   however it ended;
+ * - when only the profile cannot be written, which comes last, all else is there.
+ * *summary (may be NULL) is filled as far as the run came; its outputs are the
+ * files that are there.
  */
 fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_error *err);
 

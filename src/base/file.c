@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,10 +66,24 @@ bool fm_path_join(char *out, const char *dir, const char *name)
     return n >= 0 && n < FM_PATH_MAX;
 }
 
-void fm_path_stem(char *out, const char *path)
+const char *fm_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    snprintf(out, FM_PATH_MAX, "%s", slash ? slash + 1 : path);
+    return slash ? slash + 1 : path;
+}
+
+fm_status fm_path_output(char *out, const char *dir, const char *stem, const char *suffix, fm_error *err)
+{
+    char name[FM_PATH_MAX];
+    int n = snprintf(name, sizeof name, "%s%s", stem, suffix);
+    if (n < 0 || n >= FM_PATH_MAX || !fm_path_join(out, dir, name))
+        return fm_fail(err, FM_E_OUTPUT, "the output path in '%.200s...' is too long", dir);
+    return FM_OK;
+}
+
+void fm_path_stem(char *out, const char *path)
+{
+    snprintf(out, FM_PATH_MAX, "%s", fm_path_name(path));
     char *dot = strrchr(out, '.');
     if (dot && dot != out)
         *dot = 0;
@@ -88,10 +103,60 @@ void fm_path_dir(char *out, const char *path)
 
 static fm_status fail_output(fm_error *err, const char *verb, const char *path)
 {
-    int cause = errno;
+    int cause = errno ? errno : EIO; /* what failed need not have said why */
     fm_status status = fm_status_from_errno(cause, FM_E_OUTPUT);
     return fm_fail(err, status, "cannot %s '%s': %s%s", verb, path, strerror(cause),
                    status == FM_E_NO_SPACE ? "; free some space or choose another folder with -o" : "");
+}
+
+/* Also /dev/stdout: a link into /proc, whatever that leads to at the moment. */
+static bool leads_to_a_device(const char *path)
+{
+    char target[sizeof "/proc/"] = "";
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return true;
+    return readlink(path, target, sizeof target - 1) > 0 && strcmp(target, "/proc/") == 0;
+}
+
+/* The partial file, empty and locked. One that its owner gave its final name meanwhile is not ours: another try. */
+static fm_status claim(fm_outfile *file, fm_error *err)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        const int fd = open(file->partial_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd < 0)
+            return fail_output(err, "write", file->final_path);
+        const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (!locked && errno == EWOULDBLOCK) {
+            close(fd);
+            break;
+        }
+        struct stat ours, there;
+        if (fstat(fd, &ours) == 0 && lstat(file->partial_path, &there) == 0 && ours.st_dev == there.st_dev &&
+            ours.st_ino == there.st_ino) {
+            if (ftruncate(fd, 0) != 0) {
+                const fm_status status = fail_output(err, "write", file->final_path);
+                close(fd);
+                return status;
+            }
+            file->lock = locked ? fd : -1;
+            if (!locked)
+                close(fd);
+            file->pending = true;
+            return FM_OK;
+        }
+        close(fd);
+    }
+    return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': another run is writing it; wait for it, or choose another folder with -o",
+                   file->final_path);
+}
+
+/* After the file has its final name, or none: before, another run would take it over. */
+static void release(fm_outfile *file)
+{
+    if (file->pending && file->lock >= 0)
+        close(file->lock);
+    file->pending = false;
 }
 
 fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwrite, fm_error *err)
@@ -99,27 +164,54 @@ fm_status fm_outfile_open(fm_outfile *file, const char *final_path, bool overwri
     memset(file, 0, sizeof *file);
     char dir[FM_PATH_MAX];
     fm_path_dir(dir, final_path);
-    const char *slash = strrchr(final_path, '/');
-    const char *name = slash ? slash + 1 : final_path;
+    const char *name = fm_path_name(final_path);
+    if (!*name)
+        return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': it names no file", final_path);
     int n = snprintf(file->final_path, sizeof file->final_path, "%s", final_path);
     int m = snprintf(file->partial_path, sizeof file->partial_path, "%s/.%s.partial", dir, name);
-    if (n < 0 || n >= FM_PATH_MAX || m < 0 || m >= FM_PATH_MAX || !*name)
+    if (n < 0 || n >= FM_PATH_MAX || m < 0 || m >= FM_PATH_MAX)
         return fm_fail(err, FM_E_OUTPUT, "the output path '%.200s...' is too long", final_path);
 
     struct stat st;
     if (lstat(final_path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': it is a folder", final_path);
+        /* Renaming would put a file in the place of a device, or of the link that leads to one. */
+        if (leads_to_a_device(final_path))
+            return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': it is not a regular file", final_path);
         if (!overwrite)
             return fm_fail(err, FM_E_EXISTS, "'%s' exists already; give --overwrite to replace it, or another folder with -o",
                            final_path);
     }
-    int fd = open(file->partial_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd < 0)
-        return fail_output(err, "write", final_path);
-    close(fd);
-    file->pending = true;
-    return FM_OK;
+    return claim(file, err);
+}
+
+fm_status fm_outfile_failed(const fm_outfile *file, fm_error *err)
+{
+    return fail_output(err, "write", file->final_path);
+}
+
+fm_status fm_outfile_stream(fm_outfile *file, FILE **stream, fm_error *err)
+{
+    *stream = fopen(file->partial_path, "wb");
+    if (*stream)
+        return FM_OK;
+    const fm_status status = fm_outfile_failed(file, err);
+    fm_outfile_discard(file);
+    return status;
+}
+
+fm_status fm_outfile_end(fm_outfile *file, FILE *stream, fm_status status, fm_error *err)
+{
+    const bool failed = ferror(stream) != 0;
+    if (!failed)
+        errno = 0;
+    if ((fclose(stream) != 0 || failed) && status == FM_OK)
+        status = fm_outfile_failed(file, err);
+    if (status == FM_OK)
+        return fm_outfile_commit(file, err);
+    fm_outfile_discard(file);
+    return status;
 }
 
 fm_status fm_outfile_commit(fm_outfile *file, fm_error *err)
@@ -131,7 +223,7 @@ fm_status fm_outfile_commit(fm_outfile *file, fm_error *err)
         fm_outfile_discard(file);
         return status;
     }
-    file->pending = false;
+    release(file);
     return FM_OK;
 }
 
@@ -139,25 +231,21 @@ void fm_outfile_discard(fm_outfile *file)
 {
     if (file->pending)
         unlink(file->partial_path);
-    file->pending = false;
+    release(file);
 }
 
 fm_status fm_file_write(const char *path, const void *data, size_t size, fm_error *err)
 {
     fm_outfile file;
+    FILE *stream;
     fm_status status = fm_outfile_open(&file, path, true, err);
+    if (status == FM_OK)
+        status = fm_outfile_stream(&file, &stream, err);
     if (status != FM_OK)
         return status;
-    FILE *stream = fopen(file.partial_path, "wb");
-    bool good = stream && (size == 0 || fwrite(data, size, 1, stream) == 1);
-    if (stream && fclose(stream) != 0)
-        good = false;
-    if (!good) {
-        status = fail_output(err, "write", path);
-        fm_outfile_discard(&file);
-        return status;
-    }
-    return fm_outfile_commit(&file, err);
+    if (size > 0)
+        fwrite(data, size, 1, stream);
+    return fm_outfile_end(&file, stream, FM_OK, err);
 }
 
 fm_status fm_make_dirs(const char *path, fm_error *err)

@@ -50,9 +50,12 @@ int fm_cli_words_add(fm_cli_words *words, const char *word, const char *command,
 fm_provider_options fm_cli_providers(const fm_cli_words *ep, const fm_cli_words *options, const fm_cli_words *libraries);
 
 /* The terminal on `stream` shows UTF-8. False when it is no terminal. */
-bool fm_cli_utf8(void *stream);
+bool fm_cli_utf8(FILE *stream);
 
-/* Ctrl-C and SIGTERM end a run cleanly; a second one ends the process at once. */
+/*
+ * From now on Ctrl-C and SIGTERM are but noted, once, for a command that asks
+ * fm_interrupt_wanted and ends cleanly; a second one ends the process at once.
+ */
 void fm_interrupt_install(void);
 bool fm_interrupt_wanted(void *unused);
 /* 128 + the signal's number, 0 when none came. */
@@ -66,7 +69,7 @@ typedef struct fm_cli_progress {
 
 void fm_cli_progress_init(fm_cli_progress *progress, bool quiet);
 void fm_cli_progress_update(void *progress, const fm_progress *state);
-/* Takes the line away, so that other text can follow. */
+/* Takes the line away, so that other text can follow. Not at the same time as an update. */
 void fm_cli_progress_clear(fm_cli_progress *progress);
 
 #endif

@@ -62,7 +62,8 @@ static int take_option(int c, char **argv, fm_demo_options *options, bool *quiet
             return fm_cli_usage("demo-clip", "'%s' is no frame rate", optarg);
         return -1;
     case OPT_SIZE:
-        if (sscanf(optarg, "%5dx%5d%c", &options->width, &options->height, &rest) != 2)
+        if (sscanf(optarg, "%5dx%5d%c", &options->width, &options->height, &rest) != 2 ||
+            options->width <= 0 || options->height <= 0)
             return fm_cli_usage("demo-clip", "'%s' is no size such as 720x960", optarg);
         return -1;
     case OPT_SMILE:
@@ -100,8 +101,13 @@ int fm_cmd_demo_clip(int argc, char **argv)
         return fm_cli_usage("demo-clip", "demo-clip takes -o FILE.mp4 and options only");
 
     fm_error err = {0};
-    if (fm_demo_clip(&options, &err) != FM_OK)
-        return fm_cli_fail(&err);
+    fm_interrupt_install();
+    options.should_stop = fm_interrupt_wanted;
+    const fm_status status = fm_demo_clip(&options, &err);
+    if (status != FM_OK) {
+        const int code = fm_cli_fail(&err);
+        return status == FM_E_INTERRUPTED ? fm_interrupt_exit_code() : code;
+    }
     if (!quiet) {
         printf("%s\n", options.output);
         if (options.truth_csv)

@@ -114,12 +114,6 @@ static fm_status printed(int result, fm_error *err)
     return fm_fail(err, fm_status_from_errno(cause, FM_E_OUTPUT), "cannot write the report: %s", strerror(cause));
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static fm_status write_profile(FILE *out, const fm_profile *profile, const report_command *command, const char *title,
                                fm_error *err)
 {
@@ -165,7 +159,7 @@ static fm_status report_profiles(report_command *command, char *const *paths, si
         status = fm_cli_output_open(&output, command->output, err);
     if (status == FM_OK) {
         command->text.utf8 = output.stream == stdout && fm_cli_utf8(stdout);
-        const char *title = profile->run.input ? profile->run.input : base_name(paths[0]);
+        const char *title = profile->run.input ? profile->run.input : fm_path_name(paths[0]);
         status = write_profile(output.stream, profile, command, title, err);
         status = fm_cli_output_close(&output, status, err);
     }
@@ -175,10 +169,10 @@ static fm_status report_profiles(report_command *command, char *const *paths, si
 
 static fm_status report_trace(const report_command *command, const char *path, fm_error *err)
 {
-    char message[256];
+    char message[FM_ERROR_MESSAGE_MAX]; /* it names the file */
     fmp_trace *trace = fmp_trace_read(path, message, sizeof message);
     if (!trace)
-        return fm_fail(err, FM_E_BAD_INPUT, "cannot read '%s': %s", path, message);
+        return fm_fail(err, FM_E_BAD_INPUT, "%s", message);
     if (!trace->complete)
         fprintf(stderr, "facemirror: warning: the program did not end '%s': it holds what came before\n", path);
     if (trace->dropped > 0)
@@ -187,7 +181,7 @@ static fm_status report_trace(const report_command *command, const char *path, f
     fm_cli_output output;
     fm_status status = fm_cli_output_open(&output, command->output, err);
     if (status == FM_OK) {
-        status = write_trace(output.stream, trace, command, base_name(path), err);
+        status = write_trace(output.stream, trace, command, fm_path_name(path), err);
         status = fm_cli_output_close(&output, status, err);
     }
     fmp_trace_free(&trace);

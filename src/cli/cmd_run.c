@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/output_stream.h"
 #include "cli/run_summary.h"
 
 static const char help[] =
@@ -362,6 +363,7 @@ int fm_cmd_run(int argc, char **argv)
         fputs("facemirror: out of memory\n", stderr);
         return fm_exit_code(FM_E_NO_MEMORY);
     }
+    fm_interrupt_install();
     fm_cli_progress_init(&command.progress, command.quiet);
     command.options.providers = fm_cli_providers(&command.ep, &command.ep_options, &command.ep_libraries);
     command.options.on_progress = on_progress;
@@ -372,14 +374,19 @@ int fm_cmd_run(int argc, char **argv)
         command.options.report = stdout;
         command.options.report_utf8 = fm_cli_utf8(stdout);
     }
-    for (int i = 0; i < inputs && !fm_interrupt_wanted(NULL); i++) {
-        const int one = run_one(&command, argv[optind + i], json);
+    int done = 0;
+    for (; done < inputs && !fm_interrupt_wanted(NULL); done++) {
+        const int one = run_one(&command, argv[optind + done], json);
         if (code == 0)
             code = one; /* the first thing that went wrong */
     }
-    if (json && !fm_run_json_finish(&json, stdout) && code == 0)
-        code = fm_exit_code(FM_E_OUTPUT);
-    if (fflush(stdout) != 0 && code == 0)
-        code = fm_exit_code(FM_E_OUTPUT);
+    if (done < inputs && code == 0) /* stopped between two clips */
+        code = fm_interrupt_exit_code();
+    fm_error err = {0};
+    fm_status printed = json ? fm_run_json_finish(&json, stdout, &err) : FM_OK;
+    if (printed == FM_OK)
+        printed = fm_cli_flush(&err);
+    if (printed != FM_OK && code == 0) /* else the report has said so */
+        code = fm_cli_fail(&err);
     return code;
 }

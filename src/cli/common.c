@@ -127,7 +127,7 @@ fm_provider_options fm_cli_providers(const fm_cli_words *ep, const fm_cli_words 
     };
 }
 
-bool fm_cli_utf8(void *stream)
+bool fm_cli_utf8(FILE *stream)
 {
     const int fd = fileno(stream);
     return fd >= 0 && isatty(fd) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;

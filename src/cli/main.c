@@ -1,7 +1,10 @@
 /* facemirror: the command. Dispatches to one file a subcommand. */
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "facemirror/version.h"
@@ -40,11 +43,23 @@ static const struct {
     {"merge", fm_cmd_merge},
 };
 
+/* Started with a standard stream closed, its number would go to the next file that is opened: an output, say. */
+static void hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) /* read-only: writing still fails, and is told */
+            break;
+    }
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     /* Characters follow the terminal; numbers keep their decimal point, for tables and JSON. */
     setlocale(LC_CTYPE, "");
-    fm_interrupt_install();
+    /* A reader of our output that goes away, or a full quota, is an error to report, not a death. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 
     if (argc < 2)
         return fm_cli_usage("", "no video was given");

@@ -3,11 +3,17 @@
 #include <errno.h>
 #include <string.h>
 
-static fm_status cannot_write(const fm_cli_output *output, fm_error *err)
+fm_status fm_cli_stdout_failed(fm_error *err)
 {
     const int cause = errno ? errno : EIO;
-    return fm_fail(err, fm_status_from_errno(cause, FM_E_OUTPUT), "cannot write '%s': %s",
-                   output->file.pending ? output->file.final_path : "standard output", strerror(cause));
+    return fm_fail(err, fm_status_from_errno(cause, FM_E_OUTPUT), "cannot write to standard output: %s",
+                   strerror(cause));
+}
+
+fm_status fm_cli_flush(fm_error *err)
+{
+    errno = 0;
+    return fflush(stdout) == 0 && !ferror(stdout) ? FM_OK : fm_cli_stdout_failed(err);
 }
 
 fm_status fm_cli_output_open(fm_cli_output *output, const char *path, fm_error *err)
@@ -18,27 +24,14 @@ fm_status fm_cli_output_open(fm_cli_output *output, const char *path, fm_error *
         return FM_OK;
     }
     const fm_status status = fm_outfile_open(&output->file, path, true, err);
-    if (status != FM_OK)
-        return status;
-    output->stream = fopen(output->file.partial_path, "w");
-    if (output->stream)
-        return FM_OK;
-    const fm_status failed = cannot_write(output, err);
-    fm_outfile_discard(&output->file);
-    return failed;
+    return status == FM_OK ? fm_outfile_stream(&output->file, &output->stream, err) : status;
 }
 
 fm_status fm_cli_output_close(fm_cli_output *output, fm_status status, fm_error *err)
 {
-    errno = 0;
-    const int ended = output->stream == stdout ? fflush(stdout) : fclose(output->stream);
-    if (status == FM_OK && ended != 0)
-        status = cannot_write(output, err);
+    FILE *stream = output->stream;
     output->stream = NULL;
-    if (!output->file.pending)
-        return status;
-    if (status == FM_OK)
-        return fm_outfile_commit(&output->file, err);
-    fm_outfile_discard(&output->file);
-    return status;
+    if (output->file.pending)
+        return fm_outfile_end(&output->file, stream, status, err);
+    return status == FM_OK ? fm_cli_flush(err) : status;
 }

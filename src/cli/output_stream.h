@@ -21,4 +21,9 @@ fm_status fm_cli_output_open(fm_cli_output *output, const char *path, fm_error *
 /* Ends what was written with `status`: only FM_OK gives the file its name. Returns what is to be returned. */
 fm_status fm_cli_output_close(fm_cli_output *output, fm_status status, fm_error *err);
 
+/* The error of a failed write to stdout, from errno. */
+fm_status fm_cli_stdout_failed(fm_error *err);
+/* Flushes stdout: FM_E_OUTPUT or FM_E_NO_SPACE when not all that was printed got out. */
+fm_status fm_cli_flush(fm_error *err);
+
 #endif

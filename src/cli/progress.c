@@ -1,8 +1,8 @@
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 
 /* A log file wants a line now and then, not ten a second. */
@@ -36,7 +36,6 @@ static void format_line(char *line, size_t size, const fm_progress *s)
     char elapsed[16], eta[16], share[64];
     format_time(elapsed, s->elapsed);
     format_time(eta, s->eta);
-    const char *slash = strrchr(s->input, '/');
     if (s->total_frames > 0) {
         /* The total is an estimate from the header: never say more than 100 %. */
         double percent = 100.0 * (double)s->frames / (double)s->total_frames;
@@ -46,7 +45,7 @@ static void format_line(char *line, size_t size, const fm_progress *s)
         snprintf(share, sizeof share, "%lld frames", (long long)s->frames);
     }
     snprintf(line, size, "%s  %.1f fps  elapsed %s  ETA %s  %s", share, s->fps, elapsed, eta,
-             slash ? slash + 1 : s->input);
+             fm_path_name(s->input));
 }
 
 void fm_cli_progress_init(fm_cli_progress *p, bool quiet)

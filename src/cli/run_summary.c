@@ -1,9 +1,12 @@
 #include "cli/run_summary.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output_stream.h"
+#include "export/utf8.h"
 #include "facemirror/version.h"
 
 static const struct {
@@ -37,6 +40,7 @@ void fm_run_print_outputs(FILE *out, const fm_run_summary *summary)
 
 struct fm_run_json {
     json_t *root, *runs;
+    bool incomplete; /* memory was out for a run */
 };
 
 fm_run_json *fm_run_json_create(void)
@@ -57,24 +61,9 @@ fm_run_json *fm_run_json_create(void)
 /* A path need not be UTF-8; JSON must be. Bytes that are not become U+FFFD. */
 static json_t *text(const char *bytes)
 {
-    json_t *whole = json_string(bytes);
-    if (whole)
-        return whole;
-    char *copy = malloc(3 * strlen(bytes) + 1);
-    if (!copy)
-        return json_null();
-    char *to = copy;
-    for (const char *from = bytes; *from; from++) {
-        if ((unsigned char)*from < 0x80) {
-            *to++ = *from;
-        } else {
-            memcpy(to, "\xEF\xBF\xBD", 3);
-            to += 3;
-        }
-    }
-    *to = 0;
-    json_t *result = json_string(copy);
-    free(copy);
+    char *valid = fmp_utf8_valid_copy(bytes);
+    json_t *result = valid ? json_string(valid) : NULL;
+    free(valid);
     return result;
 }
 
@@ -95,16 +84,22 @@ void fm_run_json_add(fm_run_json *json, const char *input, fm_status status, int
         "frames_damaged", (json_int_t)s->frames_damaged, "wall_seconds", s->wall_seconds,
         "fps", s->wall_seconds > 0 ? (double)s->frames_written / s->wall_seconds : 0.0,
         "encoder", s->encoder, "outputs", outputs);
-    json_array_append_new(json->runs, run);
+    if (json_array_append_new(json->runs, run) != 0)
+        json->incomplete = true;
 }
 
-bool fm_run_json_finish(fm_run_json **pointer, FILE *out)
+fm_status fm_run_json_finish(fm_run_json **pointer, FILE *out, fm_error *err)
 {
     fm_run_json *json = *pointer;
-    bool good = json_dumpf(json->root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+    fm_status status = FM_OK;
+    if (json->incomplete)
+        status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the summary as JSON");
+    errno = 0;
+    if ((json_dumpf(json->root, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF) && status == FM_OK)
+        status = fm_cli_stdout_failed(err);
     json_decref(json->root);
     json_decref(json->runs);
     free(json);
     *pointer = NULL;
-    return good;
+    return status;
 }

@@ -14,7 +14,7 @@ typedef struct fm_run_json fm_run_json;
 fm_run_json *fm_run_json_create(void); /* NULL: out of memory */
 void fm_run_json_add(fm_run_json *json, const char *input, fm_status status, int exit_code,
                      const fm_error *err, const fm_run_summary *summary);
-/* Prints and frees. False when the stream failed. */
-bool fm_run_json_finish(fm_run_json **json, FILE *out);
+/* Prints and frees. FM_E_NO_MEMORY when a run is missing in it, FM_E_OUTPUT or FM_E_NO_SPACE when the stream failed. */
+fm_status fm_run_json_finish(fm_run_json **json, FILE *out, fm_error *err);
 
 #endif

@@ -250,8 +250,13 @@ static fm_status make(clip *c, fm_error *err)
         status = prepare_still(c, err);
     if (status == FM_OK)
         status = open_writer(c, err);
-    for (int64_t i = 0; status == FM_OK && i < c->frames; i++)
-        status = write_frame(c, i, err);
+    for (int64_t i = 0; status == FM_OK && i < c->frames; i++) {
+        if (c->options.should_stop && c->options.should_stop(c->options.opaque))
+            status = fm_fail(err, FM_E_INTERRUPTED, "stopped after %lld of %lld frames; there is no clip",
+                             (long long)i, (long long)c->frames);
+        else
+            status = write_frame(c, i, err);
+    }
     if (status == FM_OK)
         status = fm_writer_finish(c->writer, err);
     fm_writer_close(&c->writer);

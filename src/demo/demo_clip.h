@@ -25,6 +25,9 @@ typedef struct fm_demo_options {
     int width, height;      /* 0: 720 x 960; even */
     fm_side smile_side;     /* the patient's side that smiles; default FM_SIDE_LEFT */
     bool overwrite;
+    /* Polled between frames; when it returns true the clip ends with FM_E_INTERRUPTED and no file. May be NULL. */
+    bool (*should_stop)(void *opaque);
+    void *opaque;
 } fm_demo_options;
 
 fm_status fm_demo_clip(const fm_demo_options *options, fm_error *err);

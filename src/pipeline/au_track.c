@@ -1,6 +1,5 @@
 #include "pipeline/au_track.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,8 +40,7 @@ static fm_status open_spool(fm_au_track *t, fm_error *err)
     snprintf(path, sizeof path, "%s.spool", t->csv.partial_path);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
-                       strerror(errno));
+        return fm_outfile_failed(&t->csv, err);
     unlink(path);
     t->spool = fdopen(fd, "w+b");
     if (!t->spool) {
@@ -156,7 +154,7 @@ fm_status fm_au_measure_mirrored(fm_face_runner *runner, const fm_topology *topo
     FMP_SCOPE("AU_EXTRACTION", "au_measure");
     fm_point3 measured[FM_LANDMARKS_MAX];
     const float presence = fm_sigmoid(logit);
-    if (presence < MIN_PRESENCE ||
+    if (!(presence >= MIN_PRESENCE) ||
         !fm_landmarks_from_network(raw, topology->count, FM_FACEMESH_SIZE, &roi, measured))
         return FM_OK;
     *confidence = presence;
@@ -187,8 +185,7 @@ fm_status fm_au_track_frame(fm_au_track *t, const fm_work *work, const fm_image 
             fm_au_neutral_add(t->time_neutral, &row.features);
     }
     if (fwrite(&row, sizeof row, 1, t->spool) != 1)
-        return fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s",
-                       t->csv.final_path, strerror(errno));
+        return fm_outfile_failed(&t->csv, err);
     t->rows++;
     return FM_OK;
 }
@@ -248,10 +245,12 @@ fm_status fm_au_track_finish(fm_au_track *t, bool *used_clip_neutral, fm_error *
     fm_au_features neutral;
     *used_clip_neutral = !choose_neutral(t, &neutral);
 
-    FILE *csv = fopen(t->csv.partial_path, "w");
-    if (!csv)
-        return fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s",
-                       t->csv.final_path, strerror(errno));
+    if (fflush(t->spool) != 0) /* rewind would not tell */
+        return fm_outfile_failed(&t->csv, err);
+    FILE *csv;
+    const fm_status status = fm_outfile_stream(&t->csv, &csv, err);
+    if (status != FM_OK)
+        return status;
     write_header(csv);
     rewind(t->spool);
     spool_row row;
@@ -261,10 +260,7 @@ fm_status fm_au_track_finish(fm_au_track *t, bool *used_clip_neutral, fm_error *
         rows++;
     }
     const bool whole = rows == t->rows && !ferror(t->spool) && !ferror(csv);
-    if (fclose(csv) != 0 || !whole)
-        return fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s",
-                       t->csv.final_path, strerror(errno));
-    return FM_OK;
+    return fclose(csv) != 0 || !whole ? fm_outfile_failed(&t->csv, err) : FM_OK;
 }
 
 fm_status fm_au_track_commit(fm_au_track *t, fm_error *err)

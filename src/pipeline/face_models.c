@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "fmprof/fmprof.h"
 #include "models/find.h"
 #include "pipeline/landmarker.h"
@@ -174,11 +175,10 @@ const char *fm_face_models_runtime(const fm_face_models *m)
 
 static fm_report_model describe(const fm_face_models *m, int index, const char *path, const fm_session *session)
 {
-    const char *slash = strrchr(path, '/');
     const fm_breakdown *b = fm_session_breakdown(session);
     return (fm_report_model){
         .name = fm_face_model_names[index],
-        .file = slash ? slash + 1 : path,
+        .file = fm_path_name(path),
         .backend = fm_session_backend(session),
         .load_seconds = fm_session_load_seconds(session),
         .has_breakdown = true,

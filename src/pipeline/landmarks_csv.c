@@ -1,6 +1,5 @@
 #include "pipeline/landmarks_csv.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +19,6 @@ struct fm_landmarks_csv {
     char *row; /* points * 3 cells */
 };
 
-static fm_status failed(const fm_landmarks_csv *csv, fm_error *err)
-{
-    return fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s",
-                   csv->file.final_path, strerror(errno));
-}
-
 fm_status fm_landmarks_csv_create(fm_landmarks_csv **out, const char *path, int points,
                                   bool overwrite, fm_error *err)
 {
@@ -35,11 +28,8 @@ fm_status fm_landmarks_csv_create(fm_landmarks_csv **out, const char *path, int 
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the table '%s'", path);
     csv->points = points;
     fm_status status = fm_outfile_open(&csv->file, path, overwrite, err);
-    if (status == FM_OK) {
-        csv->stream = fopen(csv->file.partial_path, "w");
-        if (!csv->stream)
-            status = failed(csv, err);
-    }
+    if (status == FM_OK)
+        status = fm_outfile_stream(&csv->file, &csv->stream, err);
     if (status == FM_OK) {
         csv->row = malloc((size_t)points * 3 * CELL_MAX);
         if (!csv->row)
@@ -112,17 +102,12 @@ fm_status fm_landmarks_csv_frame(fm_landmarks_csv *csv, const fm_work *work, fm_
     }
     fwrite(csv->row, 1, (size_t)(end - csv->row), csv->stream);
     fputc('\n', csv->stream);
-    return ferror(csv->stream) ? failed(csv, err) : FM_OK;
+    return ferror(csv->stream) ? fm_outfile_failed(&csv->file, err) : FM_OK;
 }
 
 fm_status fm_landmarks_csv_commit(fm_landmarks_csv *csv, fm_error *err)
 {
     FILE *stream = csv->stream;
     csv->stream = NULL;
-    if (stream && fclose(stream) != 0) {
-        fm_status status = failed(csv, err);
-        fm_outfile_discard(&csv->file);
-        return status;
-    }
-    return fm_outfile_commit(&csv->file, err);
+    return fm_outfile_end(&csv->file, stream, FM_OK, err);
 }

@@ -195,7 +195,8 @@ fm_status fm_output_encode(fm_output *o, fm_coverage *coverage, fm_error *err)
             fm_queue_push(o->idle, item->frame);
         drop_item(item);
     }
-    if (status == FM_OK) {
+    /* After an abort nobody wants the file: emptying the encoder would only make the error wait. */
+    if (status == FM_OK && !fm_queue_aborted(o->queue)) {
         fm_coverage_enter(coverage);
         {
             FMP_SCOPE_SITE(o->site);

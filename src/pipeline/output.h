@@ -50,7 +50,7 @@ void fm_output_close_input(fm_output *output);
 /* Lets nobody wait any more. */
 void fm_output_abort(fm_output *output);
 
-/* Body of the encoder's thread: until the input is closed, then finishes the file. */
+/* Body of the encoder's thread: until the input is closed, then finishes the file. After an abort it returns at once. */
 fm_status fm_output_encode(fm_output *output, fm_coverage *coverage, fm_error *err);
 
 /* Frames encoded so far. */

@@ -125,7 +125,7 @@ static double now_seconds(void)
     return (double)fmp_now() * 1e-9;
 }
 
-static void report_progress(const fm_pipeline *p, double began)
+static void report_progress(fm_pipeline *p, double began)
 {
     const fm_run_options *options = p->options;
     if (!options->on_progress)
@@ -144,7 +144,9 @@ static void report_progress(const fm_pipeline *p, double began)
         progress.fps = (double)progress.frames / progress.elapsed;
     if (progress.total_frames >= progress.frames && progress.fps > 0 && progress.total_frames > 0)
         progress.eta = (double)(progress.total_frames - progress.frames) / progress.fps;
+    pthread_mutex_lock(&p->callback_lock);
     options->on_progress(options->opaque, &progress);
+    pthread_mutex_unlock(&p->callback_lock);
 }
 
 static void watch(fm_pipeline *p, double began)

@@ -68,6 +68,7 @@ typedef struct fm_pipeline {
     /* written by their stage, read after it ended */
     int64_t frames_read, frames_with_face, frames_detected;
 
+    pthread_mutex_t callback_lock; /* held while on_progress or on_warning runs */
     pthread_mutex_t end_lock; /* stages that still run; the caller waits for none */
     pthread_cond_t end_changed;
     int stages_running;

@@ -110,3 +110,11 @@ void fm_queue_abort(fm_queue *q)
 {
     end(q, true);
 }
+
+bool fm_queue_aborted(fm_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    const bool aborted = q->aborted;
+    pthread_mutex_unlock(&q->lock);
+    return aborted;
+}

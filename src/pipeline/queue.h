@@ -36,5 +36,7 @@ void fm_queue_watch(fm_queue *queue, const char *stage, const char *unit);
 
 void fm_queue_close(fm_queue *queue);
 void fm_queue_abort(fm_queue *queue);
+/* Tells a consumer that got NULL which of both it was. */
+bool fm_queue_aborted(fm_queue *queue);
 
 #endif

@@ -22,7 +22,6 @@ enum {
 typedef struct run_state {
     fm_pipeline p;
     fm_run_summary summary;
-    pthread_mutex_t warning_lock;
     char dir[FM_PATH_MAX], stem[FM_PATH_MAX], profile_path[FM_PATH_MAX];
     int threads;
     fm_outfile trace; /* the event stream; pending while it is wanted */
@@ -42,9 +41,9 @@ static void warn(void *state, const char *message)
     const fm_run_options *options = run->p.options;
     if (!options->on_warning)
         return;
-    pthread_mutex_lock(&run->warning_lock);
+    pthread_mutex_lock(&run->p.callback_lock);
     options->on_warning(options->opaque, message);
-    pthread_mutex_unlock(&run->warning_lock);
+    pthread_mutex_unlock(&run->p.callback_lock);
 }
 
 static fm_status check_options(const fm_run_options *o, fm_error *err)
@@ -55,7 +54,7 @@ static fm_status check_options(const fm_run_options *o, fm_error *err)
         return fm_fail(err, FM_E_USAGE, "start and duration must be seconds of 0 or more");
     if (o->max_frames < 0 || o->threads < 0)
         return fm_fail(err, FM_E_USAGE, "max-frames and threads must be 0 or more");
-    if (!(o->smooth_cutoff_hz >= 0) || !(o->smooth_beta >= 0))
+    if (!(o->smooth_cutoff_hz >= 0) || !(o->smooth_beta >= 0) || isinf(o->smooth_cutoff_hz) || isinf(o->smooth_beta))
         return fm_fail(err, FM_E_USAGE, "smoothing constants must be 0 or more");
     if (o->neutral == FM_NEUTRAL_IMAGE && !o->neutral_image)
         return fm_fail(err, FM_E_USAGE, "a neutral picture is asked for and none was given");
@@ -78,11 +77,7 @@ static bool measures_aus(const fm_run_options *o)
 
 static fm_status output_path(const run_state *run, const char *suffix, char *path, fm_error *err)
 {
-    char name[FM_PATH_MAX];
-    int n = snprintf(name, sizeof name, "%s%s", run->stem, suffix);
-    if (n < 0 || n >= FM_PATH_MAX || !fm_path_join(path, run->dir, name))
-        return fm_fail(err, FM_E_OUTPUT, "the output path in '%.200s...' is too long", run->dir);
-    return FM_OK;
+    return fm_path_output(path, run->dir, run->stem, suffix, err);
 }
 
 static fm_status plan_paths(run_state *run, fm_error *err)
@@ -211,7 +206,7 @@ static fm_status open_pictures(run_state *run, fm_error *err)
         }
     }
     if (sound_lost)
-        warn(run, "the sound is left out: MP4 cannot hold its codec and no decoder for it works");
+        warn(run, "the sound is left out: MP4 cannot hold it as it is, and it cannot be encoded anew");
     return status;
 }
 
@@ -226,6 +221,14 @@ static fm_status add_output(run_state *run, const char *kind, const char *suffix
     if (status == FM_OK)
         run->summary.output_count++;
     return status;
+}
+
+/* One of the files did not get its name: half a set would look like a whole one. */
+static void take_back_outputs(run_state *run)
+{
+    for (int i = 0; i < run->summary.output_count; i++)
+        unlink(run->summary.output[i].path);
+    run->summary.output_count = 0;
 }
 
 /* Everything is whole: gives the files their names. */
@@ -245,6 +248,8 @@ static fm_status commit_outputs(run_state *run, fm_error *err)
     if (status == FM_OK && p->landmarks)
         status = add_output(run, "landmarks_csv", "_landmarks.csv",
                             fm_landmarks_csv_commit(p->landmarks, err), err);
+    if (status != FM_OK)
+        take_back_outputs(run);
     return status;
 }
 
@@ -394,6 +399,9 @@ static fm_status conclude(run_state *run, fm_error *err)
 {
     summarise(run);
     warn_of_repairs(run);
+    if (run->summary.frames_with_face == 0 && atomic_load(&run->p.interrupted))
+        return fm_fail(err, FM_E_INTERRUPTED, "stopped after %lld frames, none of which shows a face; there are no outputs",
+                       (long long)run->summary.frames_read);
     if (run->summary.frames_with_face == 0)
         return fm_fail(err, FM_E_NO_FACE, "no face was found in the %lld frames of '%s'; film the face from the front, upright and well lit",
                        (long long)run->summary.frames_read, run->p.options->input);
@@ -408,7 +416,6 @@ static void tear_down(run_state *run)
 {
     fm_pipeline *p = &run->p;
     fm_outfile_discard(&run->trace);
-    /* Works left in queues go back to their pool before it is destroyed. */
     fm_work_release(p->first);
     for (int i = 0; i < FM_LANES; i++) {
         fm_lane *lane = &p->lane[i];
@@ -430,24 +437,22 @@ static void tear_down(run_state *run)
     pthread_mutex_destroy(&p->end_lock);
     pthread_mutex_destroy(&p->failure_lock);
     fm_coverage_destroy(&p->coverage);
-    pthread_mutex_destroy(&run->warning_lock);
+    pthread_mutex_destroy(&p->callback_lock);
 }
 
 /* What cannot be written of the event stream is a warning: the run itself is whole. */
 static void finish_trace(run_state *run, bool writable)
 {
     const fm_profile_options *profile = &run->p.options->profile;
+    fm_run_trace_files written;
     fm_error err = {0};
-    fm_status status = fm_run_trace_finish(&run->trace, run->dir, run->stem, profile, writable, &err);
-    if (status != FM_OK) {
+    if (fm_run_trace_finish(&run->trace, run->dir, run->stem, profile, writable, &written, &err) != FM_OK)
         warn(run, err.message);
-        return;
-    }
-    if (writable && profile->trace) {
+    if (written.stream)
         add_output(run, "trace", "_trace.fmptrace", FM_OK, NULL);
+    if (written.json)
         add_output(run, "trace_json", "_trace.json", FM_OK, NULL);
-    }
-    if (writable && profile->compat_json)
+    if (written.compat)
         add_output(run, "profile_compat", "_profile_compat.json", FM_OK, NULL);
 }
 
@@ -456,10 +461,11 @@ static fm_status report(run_state *run, fm_status run_status, fm_error *err)
 {
     const double setup = (double)(run->loop_began_ns - run->began_ns) * 1e-9;
     const bool writable = run_status != FM_E_OUTPUT && run_status != FM_E_NO_SPACE;
+    bool json_written;
     fm_error report_err = {0};
     fm_status status = fm_run_report_write(&run->p, &run->summary, run_status, setup, run->threads,
-                                           writable ? run->profile_path : NULL, &report_err);
-    if (status == FM_OK && writable)
+                                           writable ? run->profile_path : NULL, &json_written, &report_err);
+    if (json_written)
         add_output(run, "profile", "_profile.json", FM_OK, NULL);
     if (run->trace.pending)
         finish_trace(run, writable);
@@ -483,7 +489,7 @@ fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_erro
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for '%s'", options->input);
     run->p.options = options;
     run->began_ns = fmp_now();
-    pthread_mutex_init(&run->warning_lock, NULL);
+    pthread_mutex_init(&run->p.callback_lock, NULL);
     pthread_mutex_init(&run->p.failure_lock, NULL);
     pthread_mutex_init(&run->p.end_lock, NULL);
     pthread_cond_init(&run->p.end_changed, NULL);

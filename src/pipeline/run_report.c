@@ -1,6 +1,5 @@
 #include "pipeline/run_report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -98,40 +97,32 @@ static fm_status write_json(const char *path, const fmp_snapshot *snapshot, cons
                             fm_error *err)
 {
     fm_outfile file;
+    FILE *stream;
     fm_status status = fm_outfile_open(&file, path, true, err);
+    if (status == FM_OK)
+        status = fm_outfile_stream(&file, &stream, err);
     if (status != FM_OK)
         return status;
-    FILE *stream = fopen(file.partial_path, "w");
-    if (!stream)
-        status = fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
-                         strerror(errno));
-    else
-        status = fm_report_json(stream, snapshot, run, err);
-    if (stream && fclose(stream) != 0 && status == FM_OK)
-        status = fm_fail(err, fm_status_from_errno(errno, FM_E_OUTPUT), "cannot write '%s': %s", path,
-                         strerror(errno));
-    if (status == FM_OK)
-        return fm_outfile_commit(&file, err);
-    fm_outfile_discard(&file);
-    return status;
+    status = fm_report_json(stream, snapshot, run, err);
+    return fm_outfile_end(&file, stream, status, err);
 }
 
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, const char *json_path, fm_error *err)
+                              double setup_seconds, int threads, const char *json_path,
+                              bool *json_written, fm_error *err)
 {
+    *json_written = false;
     fm_report_model models[FM_FACE_MODELS];
     notes n = {.count = 0};
     collect_notes(&n, summary, run_status);
-    if (p->models)
-        fm_face_models_describe(p->models, models);
-    note_fallbacks(&n, models, p->models ? FM_FACE_MODELS : 0);
+    fm_face_models_describe(p->models, models);
+    note_fallbacks(&n, models, FM_FACE_MODELS);
 
-    const char *slash = strrchr(p->options->input, '/');
     const fm_report_run run = {
         .program_version = FM_VERSION,
-        .input = slash ? slash + 1 : p->options->input,
+        .input = fm_path_name(p->options->input),
         .status = fm_status_name(run_status),
-        .runtime = p->models ? fm_face_models_runtime(p->models) : "",
+        .runtime = fm_face_models_runtime(p->models),
         .encoder = summary->encoder,
         .width = summary->width,
         .height = summary->height,
@@ -144,7 +135,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .peak_rss_bytes = peak_rss_bytes(),
         .threads = threads,
         .models = models,
-        .model_count = p->models ? FM_FACE_MODELS : 0,
+        .model_count = FM_FACE_MODELS,
         .notes = n.list,
         .note_count = n.count,
     };
@@ -164,8 +155,11 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         };
         status = fm_report_text(p->options->report, snapshot, &run, &options, err);
     }
-    if (json_path && status == FM_OK)
-        status = write_json(json_path, snapshot, &run, err);
+    if (json_path) {
+        const fm_status written = write_json(json_path, snapshot, &run, err);
+        *json_written = written == FM_OK;
+        status = status == FM_OK ? written : status;
+    }
     fmp_snapshot_free(&snapshot);
     return status;
 }

@@ -11,9 +11,11 @@
 
 /*
  * Writes the text to options->report (when set) and the JSON to `json_path`
- * (when not NULL), for a run that ended with `status`. `p` may be half-built.
+ * (when not NULL; *json_written says whether it is there), for a run that ended
+ * with `run_status`. One that cannot be written does not keep the other from it.
  */
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, const char *json_path, fm_error *err);
+                              double setup_seconds, int threads, const char *json_path,
+                              bool *json_written, fm_error *err);
 
 #endif

@@ -14,13 +14,20 @@
 
 /* Reserves the file. */
 fm_status fm_run_trace_open(fm_outfile *file, const char *dir, const char *stem, fm_error *err);
-/* Begins recording. */
+/* Begins recording. When that fails the file is discarded, and fm_run_trace_finish must not be called. */
 fm_status fm_run_trace_start(fm_outfile *file, const fm_run_options *options, fm_error *err);
+/* Which of the files that were asked for are there. */
+typedef struct fm_run_trace_files {
+    bool stream, json, compat; /* STEM_trace.fmptrace, STEM_trace.json, STEM_profile_compat.json */
+} fm_run_trace_files;
+
 /*
- * Ends recording and, when `keep`, writes what `profile` asks for:
- * STEM_trace.fmptrace and STEM_trace.json, STEM_profile_compat.json.
+ * Ends recording and, when `keep`, writes what `profile` asks for; one file
+ * that cannot be written does not keep the others from it. The status is that
+ * of the first that failed.
  */
 fm_status fm_run_trace_finish(fm_outfile *file, const char *dir, const char *stem,
-                              const fm_profile_options *profile, bool keep, fm_error *err);
+                              const fm_profile_options *profile, bool keep, fm_run_trace_files *written,
+                              fm_error *err);
 
 #endif

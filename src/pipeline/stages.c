@@ -51,16 +51,14 @@ static fm_status send_audio(fm_pipeline *p, const AVPacket *packet, fm_error *er
 
 static fm_status keep_early_audio(fm_pipeline *p, AVPacket *packet, fm_error *err)
 {
+    if (p->early_audio_count == EARLY_AUDIO_MAX)
+        return fm_fail(err, FM_E_BAD_INPUT, "'%s' has more than %d audio packets before its first picture",
+                       p->options->input, EARLY_AUDIO_MAX);
     if (!p->early_audio)
         p->early_audio = calloc(EARLY_AUDIO_MAX, sizeof *p->early_audio);
     AVPacket *copy = p->early_audio ? av_packet_alloc() : NULL;
     if (!copy)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for audio packets");
-    if (p->early_audio_count == EARLY_AUDIO_MAX) {
-        av_packet_free(&copy);
-        return fm_fail(err, FM_E_BAD_INPUT, "'%s' has more than %d audio packets before its first picture",
-                       p->options->input, EARLY_AUDIO_MAX);
-    }
     av_packet_move_ref(copy, packet);
     p->early_audio[p->early_audio_count++] = copy;
     return FM_OK;

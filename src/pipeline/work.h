@@ -35,7 +35,7 @@ typedef struct fm_work {
 } fm_work;
 
 fm_status fm_work_pool_create(fm_work_pool **out, size_t count, fm_error *err);
-/* All works must have been released. */
+/* Nobody may use a work any more; those that an abort left in queues are freed, too. */
 void fm_work_pool_destroy(fm_work_pool **pool);
 
 /* Waits for a free work; one reference is the caller's. NULL after an abort. */

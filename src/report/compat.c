@@ -166,7 +166,7 @@ fm_status fm_report_compat_json(FILE *out, const fmp_trace *trace, const fmp_sna
     uint32_t *name_of_rank = NULL, *rank = rank_names(trace, &name_of_rank);
     fm_status status = FM_OK;
     if (!rank || !collect(&s, rank)) {
-        status = fm_fail(err, FM_E_NO_MEMORY, "Cannot write the samples: out of memory; close other programs.");
+        status = fm_fail(err, FM_E_NO_MEMORY, "cannot write the samples: out of memory; close other programs");
     } else {
         fm_json json = fm_json_begin(out);
         fm_json_open(&json, NULL, '{');

@@ -170,13 +170,16 @@ void fm_json_seconds(fm_json *json, const char *key, uint64_t nanoseconds)
         fprintf(json->out, ".%0*u", digits, rest);
 }
 
-fm_status fm_stream_status(FILE *out, const char *what, fm_error *err)
+fm_status fm_stream_failed(const char *what, fm_error *err)
 {
-    if (fflush(out) == 0 && !ferror(out))
-        return FM_OK;
     const int cause = errno ? errno : EIO;
     return fm_fail(err, fm_status_from_errno(cause, FM_E_OUTPUT),
-                   "Cannot write %s: %s; check where its output goes.", what, strerror(cause));
+                   "cannot write %s: %s; check where its output goes", what, strerror(cause));
+}
+
+fm_status fm_stream_status(FILE *out, const char *what, fm_error *err)
+{
+    return fflush(out) == 0 && !ferror(out) ? FM_OK : fm_stream_failed(what, err);
 }
 
 fm_status fm_json_finish(fm_json *json, const char *what, fm_error *err)

@@ -49,6 +49,8 @@ uint64_t fm_json_nanoseconds(double seconds);
 /* Ends the document with a newline and flushes. `what` stands in the error: "the profile". */
 fm_status fm_json_finish(fm_json *json, const char *what, fm_error *err);
 
+/* The error of a failed write, from errno. `what` stands in it: "the profile". */
+fm_status fm_stream_failed(const char *what, fm_error *err);
 /* Flushes a stream that was written to; its failure in a sentence. errno was set to 0 before. */
 fm_status fm_stream_status(FILE *out, const char *what, fm_error *err);
 

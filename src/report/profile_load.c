@@ -14,7 +14,7 @@
 
 /* --- the facts ------------------------------------------------------------- */
 
-static void read_object(fm_reader *l, const json_t *root, const char *key, const fm_fields *fields, void *out)
+static void read_object(fm_profile_reader *l, const json_t *root, const char *key, const fm_fields *fields, void *out)
 {
     const json_t *object = fm_read_object(l, root, key);
     const size_t before = fm_read_enter(l, key);
@@ -23,7 +23,7 @@ static void read_object(fm_reader *l, const json_t *root, const char *key, const
 }
 
 /* Absent in profiles that an earlier version wrote. */
-static void read_breakdown(fm_reader *l, const json_t *model, fm_report_model *out)
+static void read_breakdown(fm_profile_reader *l, const json_t *model, fm_report_model *out)
 {
     const json_t *value = l->status == FM_OK ? json_object_get(model, "breakdown") : NULL;
     if (!value || json_is_null(value))
@@ -48,7 +48,7 @@ static void read_breakdown(fm_reader *l, const json_t *model, fm_report_model *o
     out->has_breakdown = l->status == FM_OK;
 }
 
-static void read_models(fm_reader *l, const json_t *root)
+static void read_models(fm_profile_reader *l, const json_t *root)
 {
     const json_t *array = fm_read_array(l, root, "models", false);
     fm_report_run *run = &l->profile->run;
@@ -64,7 +64,7 @@ static void read_models(fm_reader *l, const json_t *root)
     fm_read_leave(l, before);
 }
 
-static void read_notes(fm_reader *l, const json_t *root)
+static void read_notes(fm_profile_reader *l, const json_t *root)
 {
     const json_t *array = fm_read_array(l, root, "notes", true);
     fm_report_run *run = &l->profile->run;
@@ -79,7 +79,7 @@ static void read_notes(fm_reader *l, const json_t *root)
     }
 }
 
-static void read_facts(fm_reader *l, const json_t *root)
+static void read_facts(fm_profile_reader *l, const json_t *root)
 {
     fm_profile *profile = l->profile;
     profile->run.runs = fm_read_integer(l, root, "runs", 1, INT64_MAX);
@@ -96,7 +96,7 @@ static void read_facts(fm_reader *l, const json_t *root)
 }
 /* --- the snapshot ------------------------------------------------------------ */
 
-static void read_last(fm_reader *l, const json_t *object, fmp_operation *op)
+static void read_last(fm_profile_reader *l, const json_t *object, fmp_operation *op)
 {
     const json_t *array = fm_read_array(l, object, "last", true);
     const size_t count = json_array_size(array);
@@ -112,7 +112,7 @@ static void read_last(fm_reader *l, const json_t *object, fmp_operation *op)
     }
 }
 
-static void read_histogram(fm_reader *l, const json_t *object, fmp_operation *op)
+static void read_histogram(fm_profile_reader *l, const json_t *object, fmp_operation *op)
 {
     const json_t *array = fm_read_array(l, object, "histogram", true);
     if (json_array_size(array) > FMP_HISTOGRAM_BUCKETS)
@@ -141,7 +141,7 @@ static void read_histogram(fm_reader *l, const json_t *object, fmp_operation *op
     op->histogram_count = count;
 }
 
-static void read_measures(fm_reader *l, const json_t *object, fmp_operation *op)
+static void read_measures(fm_profile_reader *l, const json_t *object, fmp_operation *op)
 {
     const json_t *cpu = fm_read_member(l, object, "cpu_seconds");
     if (cpu && !json_is_null(cpu)) {
@@ -158,7 +158,7 @@ static void read_measures(fm_reader *l, const json_t *object, fmp_operation *op)
     }
 }
 
-static void read_operation(fm_reader *l, const json_t *object, fmp_operation *op)
+static void read_operation(fm_profile_reader *l, const json_t *object, fmp_operation *op)
 {
     fm_read_fields(l, object, &fm_operation_fields, op);
     read_measures(l, object, op);
@@ -181,7 +181,7 @@ typedef struct operations {
     size_t count, room;
 } operations;
 
-static void read_category(fm_reader *l, const json_t *category, operations *all)
+static void read_category(fm_profile_reader *l, const json_t *category, operations *all)
 {
     const char *name = fm_read_text(l, category, "name", false);
     const json_t *array = fm_read_array(l, category, "operations", false);
@@ -204,7 +204,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Each operation stands once, and sums of all stay in the range of what is derived from them. */
-static void check_operations(fm_reader *l, const operations *all)
+static void check_operations(fm_profile_reader *l, const operations *all)
 {
     const fmp_operation **sorted = malloc((all->count + 1) * sizeof *sorted);
     if (!sorted) {
@@ -227,7 +227,7 @@ static void check_operations(fm_reader *l, const operations *all)
     free(sorted);
 }
 
-static operations read_categories(fm_reader *l, const json_t *root)
+static operations read_categories(fm_profile_reader *l, const json_t *root)
 {
     const json_t *array = fm_read_array(l, root, "categories", false);
     operations all = {0};
@@ -253,7 +253,7 @@ static operations read_categories(fm_reader *l, const json_t *root)
     return all;
 }
 
-static fmp_thread *read_threads(fm_reader *l, const json_t *root, size_t *count)
+static fmp_thread *read_threads(fm_profile_reader *l, const json_t *root, size_t *count)
 {
     const json_t *array = fm_read_array(l, root, "threads", false);
     fmp_thread *threads = fm_read_room(l, array, sizeof *threads, count);
@@ -271,7 +271,7 @@ static fmp_thread *read_threads(fm_reader *l, const json_t *root, size_t *count)
     return threads;
 }
 
-static void read_metric(fm_reader *l, const json_t *object, fmp_metric_value *metric)
+static void read_metric(fm_profile_reader *l, const json_t *object, fmp_metric_value *metric)
 {
     fm_read_fields(l, object, &fm_metric_fields, metric);
     const char *kind = fm_read_text(l, object, "kind", false);
@@ -285,7 +285,7 @@ static void read_metric(fm_reader *l, const json_t *object, fmp_metric_value *me
         fm_read_bad(l, "updates", "must be 1 or more");
 }
 
-static fmp_metric_value *read_metrics(fm_reader *l, const json_t *root, size_t *count)
+static fmp_metric_value *read_metrics(fm_profile_reader *l, const json_t *root, size_t *count)
 {
     const json_t *array = fm_read_array(l, root, "metrics", false);
     fmp_metric_value *metrics = fm_read_room(l, array, sizeof *metrics, count);
@@ -299,7 +299,7 @@ static fmp_metric_value *read_metrics(fm_reader *l, const json_t *root, size_t *
     return metrics;
 }
 
-static void read_snapshot(fm_reader *l, const json_t *root)
+static void read_snapshot(fm_profile_reader *l, const json_t *root)
 {
     size_t thread_count, metric_count;
     const operations all = read_categories(l, root);
@@ -343,7 +343,7 @@ static unsigned weight_of(unsigned char c)
 }
 
 /* Refuses what would take the parser too much memory or stack. */
-static void check_bytes(fm_reader *l, const unsigned char *data, size_t size)
+static void check_bytes(fm_profile_reader *l, const unsigned char *data, size_t size)
 {
     size_t weight = 0, depth = 0;
     bool in_text = false;
@@ -371,7 +371,7 @@ static void check_bytes(fm_reader *l, const unsigned char *data, size_t size)
     }
 }
 
-static void read_document(fm_reader *l, const json_t *root)
+static void read_document(fm_profile_reader *l, const json_t *root)
 {
     const char *schema = json_string_value(json_object_get(root, "schema"));
     if (!json_is_object(root))
@@ -391,7 +391,7 @@ fm_status fm_profile_parse(const void *data, size_t size, const char *name, fm_p
 {
     *out = NULL;
     fm_profile *profile = calloc(1, sizeof *profile);
-    fm_reader l = {.name = name, .profile = profile, .err = err};
+    fm_profile_reader l = {.name = name, .profile = profile, .err = err};
     json_error_t syntax;
     json_t *root = NULL;
     if (!profile)

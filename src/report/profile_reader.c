@@ -19,7 +19,7 @@ static void make_readable(char *text)
     }
 }
 
-void fm_read_bad(fm_reader *l, const char *key, const char *format, ...)
+void fm_read_bad(fm_profile_reader *l, const char *key, const char *format, ...)
 {
     char what[160];
     va_list args;
@@ -34,32 +34,32 @@ void fm_read_bad(fm_reader *l, const char *key, const char *format, ...)
                         l->name, l->path, dot, key, space, what);
 }
 
-void fm_read_no_memory(fm_reader *l)
+void fm_read_no_memory(fm_profile_reader *l)
 {
     if (l->status == FM_OK)
         l->status = fm_fail(l->err, FM_E_NO_MEMORY, "out of memory loading '%s'", l->name);
 }
 
-size_t fm_read_enter(fm_reader *l, const char *key)
+size_t fm_read_enter(fm_profile_reader *l, const char *key)
 {
     const size_t before = strlen(l->path);
     snprintf(l->path + before, sizeof l->path - before, "%s%s", before ? "." : "", key);
     return before;
 }
 
-size_t fm_read_enter_element(fm_reader *l, size_t index)
+size_t fm_read_enter_element(fm_profile_reader *l, size_t index)
 {
     const size_t before = strlen(l->path);
     snprintf(l->path + before, sizeof l->path - before, "[%zu]", index);
     return before;
 }
 
-void fm_read_leave(fm_reader *l, size_t before)
+void fm_read_leave(fm_profile_reader *l, size_t before)
 {
     l->path[before] = '\0';
 }
 
-const json_t *fm_read_member(fm_reader *l, const json_t *object, const char *key)
+const json_t *fm_read_member(fm_profile_reader *l, const json_t *object, const char *key)
 {
     const json_t *value = l->status == FM_OK ? json_object_get(object, key) : NULL;
     if (!value)
@@ -67,7 +67,7 @@ const json_t *fm_read_member(fm_reader *l, const json_t *object, const char *key
     return value;
 }
 
-const char *fm_read_text(fm_reader *l, const json_t *object, const char *key, bool nullable)
+const char *fm_read_text(fm_profile_reader *l, const json_t *object, const char *key, bool nullable)
 {
     const json_t *value = fm_read_member(l, object, key);
     if (!value || (nullable && json_is_null(value)))
@@ -82,7 +82,7 @@ const char *fm_read_text(fm_reader *l, const json_t *object, const char *key, bo
     return copy;
 }
 
-void fm_read_short_text(fm_reader *l, const json_t *object, const char *key, char *out, size_t size)
+void fm_read_short_text(fm_profile_reader *l, const json_t *object, const char *key, char *out, size_t size)
 {
     const json_t *value = fm_read_member(l, object, key);
     const char *text = json_string_value(value);
@@ -92,7 +92,7 @@ void fm_read_short_text(fm_reader *l, const json_t *object, const char *key, cha
         memcpy(out, text, strlen(text) + 1);
 }
 
-int64_t fm_read_integer(fm_reader *l, const json_t *object, const char *key, int64_t min, int64_t max)
+int64_t fm_read_integer(fm_profile_reader *l, const json_t *object, const char *key, int64_t min, int64_t max)
 {
     const json_t *value = fm_read_member(l, object, key);
     if (!value)
@@ -108,7 +108,7 @@ int64_t fm_read_integer(fm_reader *l, const json_t *object, const char *key, int
     return number;
 }
 
-double fm_read_real(fm_reader *l, const json_t *object, const char *key, double min, double max, bool nullable)
+double fm_read_real(fm_profile_reader *l, const json_t *object, const char *key, double min, double max, bool nullable)
 {
     const json_t *value = fm_read_member(l, object, key);
     if (!value || (nullable && json_is_null(value)))
@@ -121,7 +121,7 @@ double fm_read_real(fm_reader *l, const json_t *object, const char *key, double 
     return number;
 }
 
-bool fm_read_bool(fm_reader *l, const json_t *object, const char *key)
+bool fm_read_bool(fm_profile_reader *l, const json_t *object, const char *key)
 {
     const json_t *value = fm_read_member(l, object, key);
     if (value && !json_is_boolean(value))
@@ -129,13 +129,13 @@ bool fm_read_bool(fm_reader *l, const json_t *object, const char *key)
     return json_is_true(value);
 }
 
-uint64_t fm_read_seconds(fm_reader *l, const json_t *object, const char *key)
+uint64_t fm_read_seconds(fm_profile_reader *l, const json_t *object, const char *key)
 {
     const double seconds = fm_read_real(l, object, key, 0, FM_SECONDS_MAX, false);
     return l->status == FM_OK ? fm_json_nanoseconds(seconds) : 0;
 }
 
-static void read_field(fm_reader *l, const json_t *json, const fm_field *field, void *object)
+static void read_field(fm_profile_reader *l, const json_t *json, const fm_field *field, void *object)
 {
     void *at = (char *)object + field->offset;
     switch (field->kind) {
@@ -173,13 +173,13 @@ static void read_field(fm_reader *l, const json_t *json, const fm_field *field, 
     }
 }
 
-void fm_read_fields(fm_reader *l, const json_t *json, const fm_fields *fields, void *object)
+void fm_read_fields(fm_profile_reader *l, const json_t *json, const fm_fields *fields, void *object)
 {
     for (size_t i = 0; i < fields->count && l->status == FM_OK; i++)
         read_field(l, json, &fields->list[i], object);
 }
 
-const json_t *fm_read_object(fm_reader *l, const json_t *object, const char *key)
+const json_t *fm_read_object(fm_profile_reader *l, const json_t *object, const char *key)
 {
     const json_t *value = fm_read_member(l, object, key);
     if (value && !json_is_object(value))
@@ -187,7 +187,7 @@ const json_t *fm_read_object(fm_reader *l, const json_t *object, const char *key
     return l->status == FM_OK ? value : NULL;
 }
 
-const json_t *fm_read_array(fm_reader *l, const json_t *object, const char *key, bool plain)
+const json_t *fm_read_array(fm_profile_reader *l, const json_t *object, const char *key, bool plain)
 {
     const json_t *value = fm_read_member(l, object, key);
     if (value && !json_is_array(value))
@@ -200,7 +200,7 @@ const json_t *fm_read_array(fm_reader *l, const json_t *object, const char *key,
     return l->status == FM_OK ? value : NULL;
 }
 
-void *fm_read_room(fm_reader *l, const json_t *array, size_t size, size_t *count)
+void *fm_read_room(fm_profile_reader *l, const json_t *array, size_t size, size_t *count)
 {
     *count = l->status == FM_OK ? json_array_size(array) : 0;
     void *room = fm_profile_allocate(l->profile, *count + 1, size);

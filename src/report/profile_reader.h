@@ -13,41 +13,41 @@
 
 enum { FM_READ_ITEMS_MAX = 1 << 18 }; /* objects in an array */
 
-typedef struct fm_reader {
+typedef struct fm_profile_reader {
     const char *name;    /* of the file, for errors */
     fm_profile *profile; /* owns what is read */
     fm_error *err;
     fm_status status;
     char path[256];      /* of the object being read: "categories[3].operations[0]" */
-} fm_reader;
+} fm_profile_reader;
 
 /* Sets the error unless there is one: `format` says what the member must be. key may be "". */
-void fm_read_bad(fm_reader *l, const char *key, const char *format, ...) FM_PRINTF(3, 4);
-void fm_read_no_memory(fm_reader *l);
+void fm_read_bad(fm_profile_reader *l, const char *key, const char *format, ...) FM_PRINTF(3, 4);
+void fm_read_no_memory(fm_profile_reader *l);
 
 /* Step into a member or an element, for the paths of errors; the answer goes to fm_read_leave. */
-size_t fm_read_enter(fm_reader *l, const char *key);
-size_t fm_read_enter_element(fm_reader *l, size_t index);
-void fm_read_leave(fm_reader *l, size_t before);
+size_t fm_read_enter(fm_profile_reader *l, const char *key);
+size_t fm_read_enter_element(fm_profile_reader *l, size_t index);
+void fm_read_leave(fm_profile_reader *l, size_t before);
 
-const json_t *fm_read_member(fm_reader *l, const json_t *object, const char *key); /* any type */
-const json_t *fm_read_object(fm_reader *l, const json_t *object, const char *key);
+const json_t *fm_read_member(fm_profile_reader *l, const json_t *object, const char *key); /* any type */
+const json_t *fm_read_object(fm_profile_reader *l, const json_t *object, const char *key);
 /* Checks also that the elements are objects and not too many, unless `plain`. */
-const json_t *fm_read_array(fm_reader *l, const json_t *object, const char *key, bool plain);
+const json_t *fm_read_array(fm_profile_reader *l, const json_t *object, const char *key, bool plain);
 /* Zeroed memory of the profile for the elements of an array (may be NULL); *count is 0 when there is nothing to read. */
-void *fm_read_room(fm_reader *l, const json_t *array, size_t size, size_t *count);
+void *fm_read_room(fm_profile_reader *l, const json_t *array, size_t size, size_t *count);
 
 /* A copy that the profile owns. null gives NULL, where that is allowed. */
-const char *fm_read_text(fm_reader *l, const json_t *object, const char *key, bool nullable);
+const char *fm_read_text(fm_profile_reader *l, const json_t *object, const char *key, bool nullable);
 /* Text for a char array of a snapshot. */
-void fm_read_short_text(fm_reader *l, const json_t *object, const char *key, char *out, size_t size);
-int64_t fm_read_integer(fm_reader *l, const json_t *object, const char *key, int64_t min, int64_t max);
+void fm_read_short_text(fm_profile_reader *l, const json_t *object, const char *key, char *out, size_t size);
+int64_t fm_read_integer(fm_profile_reader *l, const json_t *object, const char *key, int64_t min, int64_t max);
 /* null gives NaN, where that is allowed. */
-double fm_read_real(fm_reader *l, const json_t *object, const char *key, double min, double max, bool nullable);
-bool fm_read_bool(fm_reader *l, const json_t *object, const char *key);
+double fm_read_real(fm_profile_reader *l, const json_t *object, const char *key, double min, double max, bool nullable);
+bool fm_read_bool(fm_profile_reader *l, const json_t *object, const char *key);
 /* Seconds, as nanoseconds. */
-uint64_t fm_read_seconds(fm_reader *l, const json_t *object, const char *key);
+uint64_t fm_read_seconds(fm_profile_reader *l, const json_t *object, const char *key);
 /* All members of a table into a struct. */
-void fm_read_fields(fm_reader *l, const json_t *json, const fm_fields *fields, void *object);
+void fm_read_fields(fm_profile_reader *l, const json_t *json, const fm_fields *fields, void *object);
 
 #endif

@@ -244,7 +244,7 @@ static fm_status write_document(FILE *out, const fm_report_run *given, const fm_
     write_object(&json, "build", &fm_build_fields, build);
     write_models(&json, run);
     if (!write_categories(&json, snapshot) || !write_threads(&json, snapshot, run->wall_seconds))
-        return fm_fail(err, FM_E_NO_MEMORY, "Cannot write the profile: out of memory; close other programs.");
+        return fm_fail(err, FM_E_NO_MEMORY, "cannot write the profile: out of memory; close other programs");
     write_metrics(&json, snapshot);
     fm_json_open(&json, "memory", '{');
     fm_json_integer(&json, "peak_rss_bytes", run->peak_rss_bytes);

@@ -1,7 +1,7 @@
 #include <errno.h>
-#include <string.h>
 
 #include "fmprof/export.h"
+#include "report/json_writer.h"
 #include "summary.h"
 
 fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run,
@@ -21,18 +21,10 @@ fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_repor
         tables.notes = run->notes;
         tables.note_count = run->note_count;
     }
-    int printed = fmp_print_text(out, snapshot, &tables);
-    if (printed == 0) {
-        fm_text_summary(out, snapshot, run, tables.utf8);
-        fm_text_models(out, snapshot, run, tables.utf8);
-        errno = 0;
-        printed = fflush(out) != 0 || ferror(out) ? -1 : 0;
-    }
-    if (printed != 0) {
-        int cause = errno ? errno : EIO;
-        return fm_fail(err, fm_status_from_errno(cause, FM_E_OUTPUT),
-                       "Cannot write the report: %s; check where its output goes.",
-                       strerror(cause));
-    }
-    return FM_OK;
+    if (fmp_print_text(out, snapshot, &tables) != 0)
+        return fm_stream_failed("the report", err);
+    errno = 0;
+    fm_text_summary(out, snapshot, run, tables.utf8);
+    fm_text_models(out, snapshot, run, tables.utf8);
+    return fm_stream_status(out, "the report", err);
 }

@@ -15,6 +15,7 @@ enum {
     FALLBACK_RATE = 48000,
     BITS_PER_CHANNEL = 80000, /* 160 kbit/s in stereo: transparent for speech */
     FRAME_SAMPLES = 1024,
+    CHANNELS_MAX = 8, /* 7.1; also what AVFrame.data has planes for */
     GAP_LIMIT_SECONDS = 3600, /* a longer gap is a broken timestamp */
 };
 
@@ -34,6 +35,20 @@ struct fm_audio_encoder {
     AVPacket *packet;
 };
 
+/* What MP4's headers hold beside the packets; when it is not whole, the file could not be completed in the end. */
+static bool description_is_whole(const AVCodecParameters *parameters)
+{
+    enum { OPUS_HEAD_BYTES = 19, FLAC_STREAMINFO_BYTES = 34 }; /* RFC 7845, section 5.1; RFC 9639, section 8.2 */
+    switch (parameters->codec_id) {
+    case AV_CODEC_ID_OPUS:
+        return parameters->extradata_size >= OPUS_HEAD_BYTES;
+    case AV_CODEC_ID_FLAC:
+        return parameters->extradata_size == FLAC_STREAMINFO_BYTES;
+    default:
+        return true;
+    }
+}
+
 bool fm_audio_is_copied(const AVCodecParameters *parameters)
 {
     static const enum AVCodecID accepted[] = {AV_CODEC_ID_AAC,  AV_CODEC_ID_MP3,
@@ -44,7 +59,7 @@ bool fm_audio_is_copied(const AVCodecParameters *parameters)
     bool known = false;
     for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++)
         known |= parameters->codec_id == accepted[i];
-    return known && mp4 && parameters->sample_rate > 0 &&
+    return known && mp4 && description_is_whole(parameters) && parameters->sample_rate > 0 &&
            parameters->ch_layout.nb_channels > 0 &&
            avformat_query_codec(mp4, parameters->codec_id, FF_COMPLIANCE_EXPERIMENTAL) == 1;
 }
@@ -101,10 +116,43 @@ static int open_encoder(fm_audio_encoder *e, const AVCodecParameters *parameters
         return AVERROR_ENCODER_NOT_FOUND;
     const int rate = supported_rate(codec, parameters->sample_rate);
     const int channels = parameters->ch_layout.nb_channels;
-    int ret = try_aac(e, codec, rate, channels);
+    int ret = channels <= CHANNELS_MAX ? try_aac(e, codec, rate, channels) : AVERROR(EINVAL);
     if (ret < 0 && channels > 2)
         ret = try_aac(e, codec, rate, 2);
     return ret;
+}
+
+/* The parameters may change in mid-stream; then the resampler is set up anew. */
+static int set_up_resampler(fm_audio_encoder *e, const AVChannelLayout *given, int rate, int format)
+{
+    AVChannelLayout layout = {0};
+    int ret = av_channel_layout_copy(&layout, given);
+    if (ret >= 0 && layout.order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&layout, given->nb_channels);
+    if (ret < 0 || (e->resampler && e->in_rate == rate && e->in_format == format &&
+                    av_channel_layout_compare(&e->in_layout, &layout) == 0)) {
+        av_channel_layout_uninit(&layout);
+        return ret;
+    }
+    swr_free(&e->resampler);
+    ret = swr_alloc_set_opts2(&e->resampler, &e->encoder->ch_layout, e->encoder->sample_fmt,
+                              e->encoder->sample_rate, &layout, (enum AVSampleFormat)format, rate, 0,
+                              NULL);
+    if (ret >= 0)
+        ret = swr_init(e->resampler);
+    av_channel_layout_uninit(&e->in_layout);
+    e->in_layout = layout; /* moved */
+    e->in_rate = rate;
+    e->in_format = format;
+    return ret;
+}
+
+/* Many channels of unknown meaning cannot be mixed: better known now than at the first packet. */
+static int try_resampler(fm_audio_encoder *e, const AVCodecParameters *parameters)
+{
+    const enum AVSampleFormat format =
+        e->decoder->sample_fmt == AV_SAMPLE_FMT_NONE ? AV_SAMPLE_FMT_FLTP : e->decoder->sample_fmt;
+    return set_up_resampler(e, &parameters->ch_layout, parameters->sample_rate, format);
 }
 
 int fm_audio_encoder_open(fm_audio_encoder **out, const AVCodecParameters *parameters,
@@ -118,6 +166,8 @@ int fm_audio_encoder_open(fm_audio_encoder **out, const AVCodecParameters *param
     int ret = open_decoder(e, parameters);
     if (ret >= 0)
         ret = open_encoder(e, parameters);
+    if (ret >= 0)
+        ret = try_resampler(e, parameters);
     if (ret >= 0) {
         e->decoded = av_frame_alloc();
         e->converted = av_frame_alloc();
@@ -208,30 +258,6 @@ static int put_silence(fm_audio_encoder *e, int64_t samples, fm_audio_sink sink,
 
 /* --- decoded frames to the fifo -------------------------------------- */
 
-/* The parameters may change in mid-stream; then the resampler is set up anew. */
-static int set_up_resampler(fm_audio_encoder *e, AVFrame *frame)
-{
-    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
-        const int channels = frame->ch_layout.nb_channels;
-        av_channel_layout_uninit(&frame->ch_layout);
-        av_channel_layout_default(&frame->ch_layout, channels);
-    }
-    if (e->resampler && e->in_rate == frame->sample_rate && e->in_format == frame->format &&
-        av_channel_layout_compare(&e->in_layout, &frame->ch_layout) == 0)
-        return 0;
-    swr_free(&e->resampler);
-    int ret = swr_alloc_set_opts2(&e->resampler, &e->encoder->ch_layout, e->encoder->sample_fmt,
-                                  e->encoder->sample_rate, &frame->ch_layout,
-                                  (enum AVSampleFormat)frame->format, frame->sample_rate, 0, NULL);
-    if (ret >= 0)
-        ret = swr_init(e->resampler);
-    if (ret >= 0)
-        ret = av_channel_layout_copy(&e->in_layout, &frame->ch_layout);
-    e->in_rate = frame->sample_rate;
-    e->in_format = frame->format;
-    return ret;
-}
-
 /* Keeps the samples' places: silence for a gap, a cut for an overlap. */
 static int align(fm_audio_encoder *e, int64_t pts, fm_audio_sink sink, void *opaque)
 {
@@ -283,7 +309,7 @@ static int take_frames(fm_audio_encoder *e, fm_audio_sink sink, void *opaque)
         if (ret < 0) /* damaged sound is left out; the gap becomes silence */
             return ret == AVERROR(ENOMEM) ? ret : 0;
         const int64_t pts = e->decoded->best_effort_timestamp;
-        ret = set_up_resampler(e, e->decoded);
+        ret = set_up_resampler(e, &e->decoded->ch_layout, e->decoded->sample_rate, e->decoded->format);
         if (ret >= 0 && (pts != AV_NOPTS_VALUE || !e->started))
             ret = align(e, pts != AV_NOPTS_VALUE ? pts : 0, sink, opaque);
         if (ret >= 0)

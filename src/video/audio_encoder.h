@@ -3,7 +3,7 @@
  *
  * Timestamps are those of the input: gaps become silence and overlaps are cut
  * once they exceed one AAC frame (1024 samples), so sound never drifts from
- * the picture by more than that.
+ * the picture by more than that. More than 8 channels (7.1) become stereo.
  *
  * Thread-safety: Unsafe; one thread at a time.
  */
@@ -18,7 +18,7 @@ typedef struct fm_audio_encoder fm_audio_encoder;
 /* True when packets of this codec are copied: MP4 holds it and browsers and players accept it there. */
 bool fm_audio_is_copied(const AVCodecParameters *parameters);
 
-/* 0 or an AVERROR code (AVERROR_DECODER_NOT_FOUND, AVERROR_ENCODER_NOT_FOUND...). */
+/* 0 or an AVERROR code (AVERROR_DECODER_NOT_FOUND, AVERROR_ENCODER_NOT_FOUND; others for channels that cannot be mixed). */
 int fm_audio_encoder_open(fm_audio_encoder **out, const AVCodecParameters *parameters,
                           AVRational time_base);
 

@@ -276,8 +276,46 @@ int64_t fm_input_start(const fm_input *input, AVRational *time_base)
     return start == AV_NOPTS_VALUE ? 0 : start;
 }
 
-bool fm_input_index_exceeds_file(const fm_input *input)
+/* An EBML number of 1 to 8 bytes at *at; with its length marker when it is an element's id. 0: there is none. */
+static uint64_t ebml_number(const uint8_t *data, size_t size, size_t *at, bool id)
 {
+    if (*at >= size || data[*at] == 0)
+        return 0;
+    size_t length = 1;
+    while (!(data[*at] & (0x80u >> (length - 1))))
+        length++;
+    if (length > size - *at)
+        return 0;
+    uint64_t value = data[*at] & (id ? 0xffu : 0xffu >> length);
+    for (size_t i = 1; i < length; i++)
+        value = value << 8 | data[*at + i];
+    *at += length;
+    return !id && value == (UINT64_C(1) << (7 * length)) - 1 ? 0 : value; /* all ones: size not known */
+}
+
+/* Matroska and WebM say in front how long their one segment is, unless they were streamed (RFC 8794, RFC 9559). */
+static bool segment_exceeds_file(const fm_input *input)
+{
+    enum { EBML_HEADER = 0x1A45DFA3, SEGMENT = 0x18538067 };
+    uint8_t data[4096];
+    const ssize_t got = pread(input->fd, data, sizeof data, 0);
+    const size_t size = got > 0 ? (size_t)got : 0;
+    size_t at = 0;
+    if (ebml_number(data, size, &at, true) != EBML_HEADER)
+        return false;
+    const uint64_t header = ebml_number(data, size, &at, false);
+    if (header > size - at)
+        return false;
+    at += (size_t)header;
+    if (ebml_number(data, size, &at, true) != SEGMENT)
+        return false;
+    return ebml_number(data, size, &at, false) > (uint64_t)input->size - at;
+}
+
+bool fm_input_exceeds_file(const fm_input *input)
+{
+    if (av_match_name("matroska", input->format->iformat->name))
+        return segment_exceeds_file(input);
     /* Only MP4/MOV and AVI have read a whole index at this point; it is in file order or nearly so. */
     const int count = avformat_index_get_entries_count(input->video);
     const AVIndexEntry *last =

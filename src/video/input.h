@@ -49,8 +49,8 @@ bool fm_input_stopped(fm_input *input);
  */
 int64_t fm_input_start(const fm_input *input, AVRational *time_base);
 
-/* True when the container's index points beyond the end of the file: it was cut. */
-bool fm_input_index_exceeds_file(const fm_input *input);
+/* True when the container's index or length points beyond the end of the file: it was cut. */
+bool fm_input_exceeds_file(const fm_input *input);
 
 void fm_input_close(fm_input *input);
 

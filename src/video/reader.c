@@ -300,12 +300,11 @@ bool fm_reader_truncated(const fm_reader *reader)
 {
     if (!reader->demux_done || reader->window_done || reader->info.still)
         return false;
-    if (reader->read_failed || reader->index_cut)
+    if (reader->read_failed || reader->file_cut)
         return true;
     const double end = reader->expect_any_stream ? FFMAX(reader->video_end, reader->audio_end)
                                                  : reader->video_end;
-    const double missing = reader->expected_end - end;
-    return reader->expected_end > 0 && missing > 1.0 && missing > 0.05 * reader->expected_end;
+    return reader->expected_end > 0 && reader->expected_end - end > reader->tolerance;
 }
 
 void fm_reader_close(fm_reader **reader_pointer)

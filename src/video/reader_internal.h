@@ -49,7 +49,8 @@ struct fm_reader {
     bool lenient; /* every frame was flagged as damaged: give them all the same */
     double expected_end, video_end, audio_end; /* seconds; expected 0: not known */
     bool expect_any_stream; /* expected_end is the container's, not the video stream's */
-    bool index_cut;
+    double tolerance; /* seconds that may be missing from expected_end before the clip counts as cut */
+    bool file_cut;
 };
 
 /* Opens the file anew at the right place with fresh decoder state. seek_back: seconds before options.start; negative: from the beginning. */

@@ -145,6 +145,15 @@ static void set_rate(fm_reader *reader)
     reader->frame_ticks = FFMAX(ticks, 1);
 }
 
+/* Subtitles and further sound tracks may outlast what is read. */
+static bool reads_all_streams(const fm_input *input)
+{
+    for (unsigned i = 0; i < input->format->nb_streams; i++)
+        if (input->format->streams[i] != input->video && input->format->streams[i] != input->audio)
+            return false;
+    return true;
+}
+
 static void set_durations(fm_reader *reader)
 {
     const AVFormatContext *format = reader->input.format;
@@ -169,11 +178,15 @@ static void set_durations(fm_reader *reader)
             offset = (double)av_sat_sub64(stream->start_time, reader->video_start) *
                      av_q2d(stream->time_base);
         reader->expected_end = offset + stream_seconds;
-    } else if (!guessed) {
+    } else if (!guessed && reads_all_streams(&reader->input)) {
         reader->expected_end = whole;
         reader->expect_any_stream = true;
     }
-    reader->index_cut = fm_input_index_exceeds_file(&reader->input);
+    reader->tolerance = fmax(1.0, 0.05 * reader->expected_end);
+    /* Matroska's writers state the length to the millisecond. */
+    if (reader->expect_any_stream && av_match_name("matroska", format->iformat->name))
+        reader->tolerance = fmax(0.2, fmin(1.0, 0.05 * reader->expected_end));
+    reader->file_cut = fm_input_exceeds_file(&reader->input);
 
     double seconds = fmax(info->duration - reader->options.start, 0);
     if (reader->options.duration > 0)

@@ -23,7 +23,7 @@ typedef enum fm_audio_handling {
     FM_AUDIO_NONE = 0, /* there is none */
     FM_AUDIO_COPIED,
     FM_AUDIO_ENCODED,  /* as AAC */
-    FM_AUDIO_LEFT_OUT  /* this FFmpeg has no decoder for it, or no AAC encoder */
+    FM_AUDIO_LEFT_OUT  /* this FFmpeg has no decoder for it or no AAC encoder, or its channels cannot be mixed */
 } fm_audio_handling;
 
 typedef struct fm_writer_options {

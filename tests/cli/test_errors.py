@@ -1,8 +1,11 @@
 """What cannot be done is refused with its exit code and one clear sentence, and leaves nothing half done."""
+import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 import harness as h
@@ -120,6 +123,29 @@ class BadOutput(h.Case):
         self.assert_one_sentence(h.run(self.clip, '-o', out, '--overwrite'), 6, 'good_right_mirrored.csv')
         self.assert_no_outputs(out, allowed=('good_right_mirrored.csv',))
 
+    def test_two_runs_into_one_folder(self):
+        out = self.path('shared')
+        first = h.start(self.clip, '-o', out, '-q', '--overwrite')
+        growing = os.path.join(out, '.good_debug.mp4.partial')
+        while not os.path.exists(growing) and first.poll() is None:
+            time.sleep(0.001)
+        os.kill(first.pid, signal.SIGSTOP)  # in the middle, for as long as the second takes
+        try:
+            self.assertTrue(os.path.exists(growing))
+            self.assert_one_sentence(h.run(self.clip, '-o', out, '-q', '--overwrite'), 6, 'another run')
+        finally:
+            os.kill(first.pid, signal.SIGCONT)
+        h.wait(first)
+        self.assertEqual(first.returncode, 0)
+        self.assertEqual(self.assert_whole(out, 'good'), 20)
+
+    def test_closed_standard_streams(self):
+        """No output takes the place of a closed stream, where reports and warnings would go into it."""
+        out = self.path('closed')
+        result = h.run(self.clip, '-o', out, preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
+        self.assertEqual((result.code, result.out, result.err), (6, '', ''))  # the report was lost
+        self.assertEqual(self.assert_whole(out, 'good'), 20)
+
     def test_full_disk(self):
         disk = self.path('disk')
         os.mkdir(disk)
@@ -136,6 +162,27 @@ class BadOutput(h.Case):
             self.good_run(self.clip, '-o', self.path('roomy'), '-q')
         finally:
             subprocess.run(['umount', disk], check=True)
+
+    def test_report_that_cannot_be_printed(self):
+        if not os.path.exists('/dev/full'):
+            self.skipTest('there is no /dev/full')
+        for option in ((), ('--json',)):
+            out = self.path('unprinted' + ''.join(option))
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                process = h.start(self.clip, '-o', out, *option, stdout=full, stderr=subprocess.PIPE)
+                _, errors = process.communicate(timeout=h.RUN_LIMIT_SECONDS)
+            lines = [line for line in errors.decode().splitlines() if ' fps ' not in line]  # progress lines apart
+            self.assertEqual(process.returncode, 7, lines)
+            self.assertEqual(len(lines), 1, lines)
+            self.assertRegex(lines[0], '^facemirror: cannot write (the report|to standard output): ')
+            self.assert_whole(out, 'good')
+            json.load(open(os.path.join(out, 'good_profile.json'), encoding='utf-8'))
+
+    def test_folder_in_the_place_of_a_file(self):
+        out = self.path('merged')
+        self.good_run(self.clip, '-o', out, '-q')
+        profile = os.path.join(out, 'good_profile.json')
+        self.assert_one_sentence(h.run('merge', profile, profile, '-o', out + '/'), 6, 'names no file')
 
     def test_file_size_limit(self):
         out = self.path('limited')

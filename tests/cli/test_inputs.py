@@ -182,6 +182,19 @@ class Sound(Inputs):
             self.assertEqual(audio[0]['sample_rate'], '44100')
             self.assertAlmostEqual(float(audio[0]['duration']), 0.6, delta=0.06)
 
+    def test_more_channels_than_players_take(self):
+        for channels, kept in ((6, 6), (16, 2), (9, 0)):  # 9: no layout has a name for them
+            tones = '|'.join('0.1*sin(%d*t)' % (2000 + 100 * i) for i in range(channels))
+            silent = self.make('picture-%d.mp4' % channels)
+            clip = h.ffmpeg('-i', silent, '-f', 'lavfi', '-i', "aevalsrc=exprs='%s':s=48000:d=0.6" % tones, '-map', '0:v',
+                            '-map', '1:a', '-c:v', 'copy', '-c:a', 'pcm_s16le', self.path('many-%d.mkv' % channels))
+            out = self.path('out-%d' % channels)
+            result = h.run(clip, '-o', out, '-q', '--mode', 'mirror', '--no-debug')
+            self.assertEqual(result.code, 0, result)
+            self.assertEqual('sound is left out' in result.err, kept == 0, result)
+            audio = h.streams(os.path.join(out, 'many-%d_left_mirrored.mp4' % channels), 'audio')
+            self.assertEqual([a['channels'] for a in audio], [kept] if kept else [], result)
+
 
 if __name__ == '__main__':
     h.require_script()

@@ -17,10 +17,13 @@ class Interrupt(h.Case):
     def make_inputs(cls):
         short = h.make_clip(cls.path('short.mp4'), frames=40)
         cls.clip = h.ffmpeg('-stream_loop', str(LOOPS), '-i', short, '-c', 'copy', cls.path('long.mp4'))
+        os.mkdir(cls.path('empty'))
+        cls.empty = h.ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=640x480:r=30:d=60', '-preset', 'ultrafast',
+                             cls.path(os.path.join('empty', 'long.mp4')))
 
-    def begin(self, out, *more):
+    def begin(self, out, *more, clip=None):
         """Starts a run and waits until a frame was encoded."""
-        process = h.start(self.clip, '-o', out, *more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = h.start(clip or self.clip, '-o', out, *more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.stderr.close)
         growing = os.path.join(out, '.long_left_mirrored.mp4.partial')
@@ -57,6 +60,33 @@ class Interrupt(h.Case):
 
     def test_sigterm(self):
         self.stop(signal.SIGTERM, 143)
+
+    def test_before_a_face_was_found(self):
+        out = self.path('out-empty')
+        process = self.begin(out, clip=self.empty)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=h.RUN_LIMIT_SECONDS)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertRegex(errors.decode(), r'stopped after \d+ frames, none of which shows a face')
+        self.assert_no_outputs(out)
+
+    def test_demo_clip(self):
+        out = self.path('demo')
+        os.mkdir(out)
+        growing = os.path.join(out, '.clip.mp4.partial')
+        process = h.start('demo-clip', '-o', os.path.join(out, 'clip.mp4'), '--seconds', '3000', '--portrait', h.PORTRAIT,
+                          stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        limit = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < limit:
+            if os.path.exists(growing) and os.path.getsize(growing) > 1000:
+                break
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=h.RUN_LIMIT_SECONDS)
+        self.assertEqual(process.returncode, 143, errors)
+        self.assertRegex(errors.decode(), r'^facemirror: stopped after \d+ of 90000 frames; there is no clip$')
+        self.assertEqual(os.listdir(out), [])
 
     def test_at_any_moment_nothing_half_done_is_left(self):
         for delay in (0.0, 0.05, 0.15, 0.4):

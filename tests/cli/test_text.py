@@ -148,6 +148,8 @@ class Text(h.Case):
         made = self.good_run('demo-clip', '-o', clip, '--truth', truth, '--seconds', '0.2', '--size', '128x160',
                              '--portrait', h.PORTRAIT)
         self.assertEqual(made.out, clip + '\n' + truth + '\n')
+        for size in ('0x0', '-64x64', '64x', '64x64x64'):
+            self.assert_one_sentence(h.run('demo-clip', '-o', self.path('none.mp4'), '--size', size), 2, size)
         again = h.run('demo-clip', '-o', clip, '--seconds', '0.2', '--size', '128x160', '--portrait', h.PORTRAIT)
         self.assert_one_sentence(again, 11, clip)
         self.assert_no_partials(self.dir)

@@ -71,6 +71,20 @@ static void abort_frees_a_waiting_producer(void **state)
 
 static int dropped;
 
+static void tells_an_abort_from_a_close(void **state)
+{
+    (void)state;
+    fm_queue *queue;
+    assert_int_equal(fm_queue_create(&queue, CAPACITY, NULL, NULL), FM_OK);
+    assert_false(fm_queue_aborted(queue));
+    fm_queue_close(queue);
+    assert_null(fm_queue_pop(queue));
+    assert_false(fm_queue_aborted(queue));
+    fm_queue_abort(queue);
+    assert_true(fm_queue_aborted(queue));
+    fm_queue_destroy(&queue);
+}
+
 static void drop(void *item)
 {
     dropped++;
@@ -96,6 +110,7 @@ int main(void)
         cmocka_unit_test(keeps_order_across_threads),
         cmocka_unit_test(closed_queue_drains_and_refuses),
         cmocka_unit_test(abort_frees_a_waiting_producer),
+        cmocka_unit_test(tells_an_abort_from_a_close),
         cmocka_unit_test(destroy_drops_what_nobody_took),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,7 +193,7 @@ static void a_full_disk_is_an_error(void **state)
     fmp_snapshot snapshot = sample_snapshot();
     fm_error err = {0};
     assert_int_equal(fm_report_json(full, &snapshot, NULL, &err), FM_E_NO_SPACE);
-    assert_non_null(strstr(err.message, "Cannot write the profile: "));
+    assert_non_null(strstr(err.message, "cannot write the profile: "));
     fclose(full);
 }
 

@@ -133,7 +133,7 @@ static void a_full_disk_is_an_error(void **state)
     fmp_snapshot snapshot = sample_snapshot();
     fm_error err = {0};
     assert_int_equal(fm_report_text(full, &snapshot, NULL, NULL, &err), FM_E_NO_SPACE);
-    assert_non_null(strstr(err.message, "Cannot write the report: "));
+    assert_non_null(strstr(err.message, "cannot write the report: "));
     fclose(full);
 }
 

@@ -134,6 +134,51 @@ static void tells_when_a_file_was_cut(void **state)
     assert_refused(path, FM_E_BAD_INPUT, "video");
 }
 
+/* Matroska says its length twice: in bytes, and in milliseconds. A short clip shows either. */
+static void tells_when_a_short_file_was_cut(void **state)
+{
+    char path[CLIP_PATH_MAX], whole[CLIP_PATH_MAX], argument[64];
+    static const double shares[] = {0.5, 0.8, 0.98};
+    clip_make(*state, "short.mkv", SOURCE SOUND H264 "-c:a aac -t 0.8", whole);
+    clip_result result;
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        cut(*state, whole, shares[i], "short-cut.mkv", path);
+        fm_reader *reader = clip_open(path, NULL);
+        clip_read_all(reader, &result);
+        if (!fm_reader_truncated(reader))
+            fail_msg("%g of the file gave %d frames and passed as whole", shares[i], result.frames);
+        fm_reader_close(&reader);
+    }
+
+    /* Not cut, but nothing can be read after the middle. */
+    size_t size;
+    uint8_t *data = clip_read_file(whole, &size);
+    memset(data + size / 2, 0, size - size / 2);
+    clip_path(*state, "short-hole.mkv", path);
+    clip_write_file(path, data, size);
+    free(data);
+    fm_reader *reader = clip_open(path, NULL);
+    clip_read_all(reader, &result);
+    assert_true(result.frames > 0 && result.frames < 18);
+    assert_true(fm_reader_truncated(reader));
+    fm_reader_close(&reader);
+
+    /* Neither a track that nobody reads nor a size that is not stated makes a whole file look cut. */
+    static const char *const more[] = {
+        "-f lavfi -i sine=frequency=880:sample_rate=44100:duration=6 -map 0 -map 1 -map 2", "-live 1"};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        snprintf(argument, sizeof argument, "%s.mkv", i ? "live" : "tracks");
+        char arguments[512];
+        snprintf(arguments, sizeof arguments, SOURCE SOUND "%s " H264 "-c:a aac", more[i]);
+        clip_make(*state, argument, arguments, path);
+        reader = clip_open(path, NULL);
+        clip_read_all(reader, &result);
+        assert_int_equal(result.frames, 100);
+        assert_false(fm_reader_truncated(reader));
+        fm_reader_close(&reader);
+    }
+}
+
 static void skips_and_counts_damage(void **state)
 {
     char path[CLIP_PATH_MAX], broken[CLIP_PATH_MAX];
@@ -270,6 +315,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_video),
         cmocka_unit_test(refuses_playlists),
         cmocka_unit_test(tells_when_a_file_was_cut),
+        cmocka_unit_test(tells_when_a_short_file_was_cut),
         cmocka_unit_test(skips_and_counts_damage),
         cmocka_unit_test(survives_damage_everywhere),
         cmocka_unit_test(gives_a_clip_that_is_flagged_throughout),

@@ -302,6 +302,31 @@ static void keeps_sound_in_its_place(void **state)
     }
 }
 
+/* What the header of the sound lacks would be missed only when the MP4 is completed. */
+static void encodes_sound_without_its_description(void **state)
+{
+    char from[CLIP_PATH_MAX], to[CLIP_PATH_MAX], word[64];
+    clip_make(*state, "whole-opus.mkv", "-f lavfi -i testsrc2=size=128x96:rate=25:duration=1 "
+              "-f lavfi -i sine=sample_rate=48000:duration=1 -c:v libx264 -pix_fmt yuv420p -c:a libopus", from);
+    size_t size;
+    uint8_t *data = clip_read_file(from, &size);
+    uint8_t *head = memmem(data, size, "\x63\xA2", 2); /* CodecPrivate, 19 bytes: made a Void element */
+    while (head && memcmp(head + 3, "OpusHead", 8) != 0)
+        head = memmem(head + 1, size - (size_t)(head + 1 - data), "\x63\xA2", 2);
+    assert_non_null(head);
+    assert_int_equal(head[2], 0x80 | 19);
+    const uint8_t nothing[] = {0xEC, 0x80 | 20};
+    memcpy(head, nothing, sizeof nothing);
+    clip_path(*state, "headless-opus.mkv", from);
+    clip_write_file(from, data, size);
+    free(data);
+    clip_path(*state, "copied.mp4", to);
+    assert_int_equal(copy_clip(from, to), FM_AUDIO_ENCODED);
+    clip_probe_word(to, "a:0", "stream=codec_name", word, sizeof word);
+    assert_string_equal(word, "aac");
+    assert_plays(to);
+}
+
 /* Sound that begins late and has a hole, at a codec that is encoded anew. */
 static void fills_gaps_in_encoded_sound(void **state)
 {
@@ -472,6 +497,7 @@ int main(void)
         cmocka_unit_test(keeps_every_timestamp),
         cmocka_unit_test(keeps_the_picture_and_its_tags),
         cmocka_unit_test(keeps_sound_in_its_place),
+        cmocka_unit_test(encodes_sound_without_its_description),
         cmocka_unit_test(fills_gaps_in_encoded_sound),
         cmocka_unit_test(tells_a_full_disk_from_other_errors),
         cmocka_unit_test(notices_a_full_disk_at_the_very_end),
