@@ -73,9 +73,9 @@ for check in "$@"; do
     *) die "there is no check '$check': name setup, tests, clang or sanitize." ;;
   esac
 done
-STEPS=$((7 + $#))
+STEPS=$((8 + $#))
 begin
 find_shared
-set_up packages-tests onnxruntime models portrait consumers build-strict import-strict
+set_up packages-tests onnxruntime models portrait consumers ep build-strict import-strict
 for check in "$@"; do "check_$check"; done
 printf '\nAll checks passed: %s.\n' "$*"

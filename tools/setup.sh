@@ -31,6 +31,7 @@ set_up() { # set_up STEP...
       models) step_models ;;
       portrait) step_portrait ;;
       consumers) step_consumers ;;
+      ep) step_ep ;;
       build) step_build "$BUILD" --buildtype=release -Dtests=false ;;
       build-strict) CC=gcc step_build "$STRICT_BUILD" --buildtype=release -Dwerror=true ;;
       import) step_import "$BUILD/src/cli/facemirror" ;;

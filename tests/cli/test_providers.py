@@ -180,7 +180,7 @@ class Accelerator(h.Case):
         self.assertEqual(a.count, b.count)
         for points, others in zip(a.frames, b.frames):
             worst = max(abs(p[k] - q[k]) for p, q in zip(points, others) for k in (0, 1))
-            self.assertLess(worst, 0.5, 'pixels of a face 320 wide')
+            self.assertLess(worst, 1.0, 'pixels of a face 320 wide')
 
     def test_auto(self):
         found = json.loads(self.good_run('models', 'inspect', LANDMARKER, '--ep-library', SHIM, '--json').out)

