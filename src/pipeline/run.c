@@ -379,8 +379,8 @@ static fm_status verdict(const run_state *run, fm_error *err)
         return fm_fail(err, FM_E_DAMAGED, "'%s' ends early: the outputs hold the %lld frames that could be read",
                        input, (long long)run->summary.frames_written);
     if (run->summary.frames_damaged > 0)
-        return fm_fail(err, FM_E_DAMAGED, "%lld damaged frames of '%s' were skipped; the outputs hold the other %lld",
-                       (long long)run->summary.frames_damaged, input, (long long)run->summary.frames_written);
+        return fm_fail(err, FM_E_DAMAGED, "'%s' is damaged: frames skipped: %lld, frames in the outputs: %lld",
+                       input, (long long)run->summary.frames_damaged, (long long)run->summary.frames_written);
     return FM_OK;
 }
 

@@ -56,7 +56,7 @@ static void collect_notes(notes *n, const fm_run_summary *summary, fm_status run
         note(n, text);
     }
     if (summary->frames_damaged > 0) {
-        snprintf(text, sizeof text, "%lld damaged frames of the input were skipped.",
+        snprintf(text, sizeof text, "Damaged frames of the input that were skipped: %lld.",
                  (long long)summary->frames_damaged);
         note(n, text);
     }
