@@ -145,10 +145,11 @@ fm_status fm_au_measure_mirrored(fm_face_runner *runner, const fm_topology *topo
 
     const float *raw;
     float logit;
-    /* The landmarker of the mirrored faces is told apart from the tracker's: AU_FaceMesh_... */
-    const fmp_context *outer = fmp_context_set(fmp_context_get("AU_"));
-    fm_status status = fm_face_runner_landmarks(runner, mirrored, &roi, &raw, &logit, err);
-    fmp_context_set(outer);
+    fm_status status;
+    {
+        FMP_CONTEXT("AU_"); /* told apart from the tracker's landmarker: AU_FaceMesh_... */
+        status = fm_face_runner_landmarks(runner, mirrored, &roi, &raw, &logit, err);
+    }
     if (status != FM_OK)
         return status;
     FMP_SCOPE("AU_EXTRACTION", "au_measure");

@@ -22,19 +22,6 @@ static int columns_of(const char *line)
     return columns;
 }
 
-static void has_line(const char *text, const char *line)
-{
-    const char *found = text;
-    size_t length = strlen(line);
-    while ((found = strstr(found, line)) != NULL) {
-        if ((found == text || found[-1] == '\n') && found[length] == '\n')
-            return;
-        found++;
-    }
-    print_message("%s", text);
-    fail_msg("no line \"%s\"", line);
-}
-
 static void report_has_the_known_form(void **state)
 {
     (void)state;

@@ -89,7 +89,7 @@ static void compare_operations(const json_t *categories, const fmp_snapshot *sna
 static void json_holds_the_snapshot(void **state)
 {
     (void)state;
-    fmp_snapshot snapshot = sample_snapshot();
+    fmp_snapshot snapshot = sample_of_run();
     fm_report_run run = sample_run();
     json_t *root = parsed(&snapshot, &run);
     assert_string_equal(text_of(root, "schema"), "facemirror-profile/2");
@@ -190,7 +190,7 @@ static void a_full_disk_is_an_error(void **state)
     FILE *full = fopen("/dev/full", "w");
     if (!full)
         skip();
-    fmp_snapshot snapshot = sample_snapshot();
+    fmp_snapshot snapshot = sample_of_run();
     fm_error err = {0};
     assert_int_equal(fm_report_json(full, &snapshot, NULL, &err), FM_E_NO_SPACE);
     assert_non_null(strstr(err.message, "cannot write the profile: "));

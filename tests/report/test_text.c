@@ -8,23 +8,10 @@
 
 #include "sample.h"
 
-static void has_line(const char *text, const char *line)
-{
-    const char *found = text;
-    size_t length = strlen(line);
-    while ((found = strstr(found, line)) != NULL) {
-        if ((found == text || found[-1] == '\n') && found[length] == '\n')
-            return;
-        found++;
-    }
-    print_message("%s", text);
-    fail_msg("no line \"%s\"", line);
-}
-
 static void summary_has_every_fact(void **state)
 {
     (void)state;
-    fmp_snapshot snapshot = sample_snapshot();
+    fmp_snapshot snapshot = sample_of_run();
     fm_report_run run = sample_run();
     char *text = capture_text(&snapshot, &run, false);
     has_line(text, "RUN SUMMARY");
@@ -130,7 +117,7 @@ static void a_full_disk_is_an_error(void **state)
     FILE *full = fopen("/dev/full", "w");
     if (!full)
         skip();
-    fmp_snapshot snapshot = sample_snapshot();
+    fmp_snapshot snapshot = sample_of_run();
     fm_error err = {0};
     assert_int_equal(fm_report_text(full, &snapshot, NULL, NULL, &err), FM_E_NO_SPACE);
     assert_non_null(strstr(err.message, "cannot write the report: "));
