@@ -210,7 +210,10 @@ static OrtStatus *append_builtin(const OrtApi *api, OrtSessionOptions *options, 
 
 bool fm_ort_offers(const fm_runtime *runtime, const char *full)
 {
-    return find_device(runtime, full, NULL) || is_builtin(runtime, full);
+    fm_ort_share();
+    const bool offers = find_device(runtime, full, NULL) || is_builtin(runtime, full);
+    fm_ort_leave();
+    return offers;
 }
 
 fm_status fm_ort_append(const fm_session *s, OrtSessionOptions *options, const char *full, const fm_provider *asked,
@@ -254,12 +257,9 @@ static bool is_registered(const fm_runtime *r, const char *path)
     return false;
 }
 
-fm_status fm_runtime_add_library(fm_runtime *r, const char *path, fm_error *err)
+/* Takes `full` over. */
+static fm_status add_library(fm_runtime *r, const char *path, char *full, fm_error *err)
 {
-    /* The runtime takes a relative path from its own folder; users mean theirs. */
-    char *full = realpath(path, NULL);
-    if (!full)
-        return fm_fail(err, FM_E_NOT_FOUND, "cannot find the execution provider library '%s': %s", path, strerror(errno));
     if (is_registered(r, full)) {
         free(full);
         return FM_OK;
@@ -276,5 +276,17 @@ fm_status fm_runtime_add_library(fm_runtime *r, const char *path, fm_error *err)
         r->libraries[r->library_count++] = full;
     else
         free(full);
+    return status;
+}
+
+fm_status fm_runtime_add_library(fm_runtime *r, const char *path, fm_error *err)
+{
+    /* The runtime takes a relative path from its own folder; users mean theirs. */
+    char *full = realpath(path, NULL);
+    if (!full)
+        return fm_fail(err, FM_E_NOT_FOUND, "cannot find the execution provider library '%s': %s", path, strerror(errno));
+    fm_ort_alone();
+    fm_status status = add_library(r, path, full, err);
+    fm_ort_leave();
     return status;
 }

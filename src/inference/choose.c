@@ -38,7 +38,20 @@ static bool can_try(const fm_session *s, const fm_session_options *o)
     return true;
 }
 
-/* One run to warm up and `timed` more. *seconds: the shortest of these, 0 when there was none or none can be tried. */
+/* One run to warm up and `timed` more. *seconds: the shortest of these. */
+static fm_status time_runs(fm_binding *binding, int timed, double *seconds, fm_error *err)
+{
+    fm_status status = fm_binding_run(binding, err);
+    for (int i = 0; status == FM_OK && i < timed; i++) {
+        const double start = fm_ort_seconds();
+        status = fm_binding_run(binding, err);
+        const double took = fm_ort_seconds() - start;
+        *seconds = i == 0 || took < *seconds ? took : *seconds;
+    }
+    return status;
+}
+
+/* Tries it; timed runs have the machine for themselves. *seconds: 0 when nothing was timed, or nothing can be tried. */
 static fm_status try_runs(fm_session *s, const fm_session_options *o, int timed, double *seconds, fm_error *err)
 {
     fm_binding *binding = NULL;
@@ -47,13 +60,13 @@ static fm_status try_runs(fm_session *s, const fm_session_options *o, int timed,
         return FM_OK;
     fm_status status = o->input_dims ? fm_binding_create_sized(&binding, s, o->input_dims, o->input_rank, err)
                                      : fm_binding_create(&binding, s, err);
-    if (status == FM_OK)
-        status = fm_binding_run(binding, err);
-    for (int i = 0; status == FM_OK && i < timed; i++) {
-        const double start = fm_ort_seconds();
-        status = fm_binding_run(binding, err);
-        const double took = fm_ort_seconds() - start;
-        *seconds = i == 0 || took < *seconds ? took : *seconds;
+    if (status == FM_OK) {
+        if (timed > 0)
+            fm_ort_alone();
+        else
+            fm_ort_share();
+        status = time_runs(binding, timed, seconds, err);
+        fm_ort_leave();
     }
     fm_binding_destroy(&binding);
     return status;

@@ -5,6 +5,7 @@
 #define FM_INFERENCE_INTERNAL_H
 
 #include <onnxruntime_c_api.h>
+#include <pthread.h>
 
 #include "inference/session.h"
 
@@ -18,6 +19,7 @@ struct fm_runtime {
     const char *version;   /* constant of the library */
     char **libraries;      /* plug-ins that were registered through this object */
     size_t library_count;
+    pthread_mutex_t log_lock; /* held while on_log runs */
     fm_runtime_log *on_log;
     void *opaque;
 };
@@ -53,14 +55,24 @@ typedef struct fm_source {
     size_t size;
 } fm_source;
 
-/* Opens a session on the provider of that full name, and on no other but the CPU. */
+/*
+ * One lock of the whole process, as ONNX Runtime's environment is one: whoever
+ * loads a model or asks for devices shares it; whoever times a trial or
+ * registers a library has it alone. So a trial is not slowed down by what loads
+ * beside it, and the list of devices does not change under a reader.
+ */
+void fm_ort_share(void);
+void fm_ort_alone(void);
+void fm_ort_leave(void);
+
+/* Opens a session on the provider of that full name, and on no other but the CPU. Shares the lock meanwhile. */
 fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *from,
                       const fm_session_options *options, const char *full, fm_error *err);
 /* Opens it where options->provider says, with the CPU as fallback. options may be NULL. */
 fm_status fm_ort_open_chosen(fm_session **out, fm_runtime *runtime, const fm_source *from,
                              const fm_session_options *options, fm_error *err);
 
-/* The runtime has the provider of that full name, built in or from a plug-in with a device here. */
+/* The runtime has the provider of that full name, built in or from a plug-in with a device here. Shares the lock meanwhile. */
 bool fm_ort_offers(const fm_runtime *runtime, const char *full);
 /* Adds a provider to the options of a session. FM_E_USAGE, FM_E_RUNTIME. */
 fm_status fm_ort_append(const fm_session *session, OrtSessionOptions *options, const char *full,

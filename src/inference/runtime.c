@@ -7,6 +7,23 @@
 
 enum { MESSAGE_MAX = 768 };
 
+static pthread_rwlock_t process_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+void fm_ort_share(void)
+{
+    pthread_rwlock_rdlock(&process_lock);
+}
+
+void fm_ort_alone(void)
+{
+    pthread_rwlock_wrlock(&process_lock);
+}
+
+void fm_ort_leave(void)
+{
+    pthread_rwlock_unlock(&process_lock);
+}
+
 /* Copies text with every run of white space as one blank: the runtime's messages hold line breaks. */
 static void copy_one_line(char *out, size_t size, const char *text)
 {
@@ -38,7 +55,7 @@ void ORT_API_CALL fm_ort_log(void *param, OrtLoggingLevel severity, const char *
                              const char *log_id, const char *location, const char *message)
 {
     (void)category;
-    const fm_runtime *runtime = param;
+    fm_runtime *runtime = param;
     if (severity < ORT_LOGGING_LEVEL_WARNING || !runtime->on_log)
         return;
     /* "Some nodes were not assigned": the breakdown says which and how many. */
@@ -47,7 +64,9 @@ void ORT_API_CALL fm_ort_log(void *param, OrtLoggingLevel severity, const char *
     char text[MESSAGE_MAX], line[MESSAGE_MAX + 128];
     copy_one_line(text, sizeof text, message);
     snprintf(line, sizeof line, "ONNX Runtime, model '%.80s': %s", log_id, text);
+    pthread_mutex_lock(&runtime->log_lock);
     runtime->on_log(runtime->opaque, line);
+    pthread_mutex_unlock(&runtime->log_lock);
 }
 
 /*
@@ -80,6 +99,7 @@ fm_status fm_runtime_create_from(fm_runtime **out, const OrtApiBase *base, fm_ru
     fm_runtime *runtime = calloc(1, sizeof *runtime);
     if (!runtime)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the inference runtime");
+    pthread_mutex_init(&runtime->log_lock, NULL);
     runtime->api = api;
     runtime->version = base->GetVersionString();
     runtime->on_log = on_log;
@@ -120,6 +140,7 @@ void fm_runtime_destroy(fm_runtime **runtime)
     for (size_t i = 0; i < r->library_count; i++)
         free(r->libraries[i]);
     free(r->libraries);
+    pthread_mutex_destroy(&r->log_lock);
     free(r);
     *runtime = NULL;
 }

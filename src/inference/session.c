@@ -210,7 +210,6 @@ fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *fr
                       const char *full, fm_error *err)
 {
     *out = NULL;
-    double start = fm_ort_seconds();
     fm_session *s = calloc(1, sizeof *s);
     if (s)
         s->name = strdup(from->name);
@@ -219,6 +218,8 @@ fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *fr
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory loading the model '%s'", from->name);
     }
     s->runtime = runtime;
+    fm_ort_share();
+    const double start = fm_ort_seconds(); /* waiting for another's trial is not loading */
     fm_status status = load(s, from, options, full, err);
     if (status == FM_OK)
         status = read_tensors(s, DIRECTION_INPUT, &s->inputs, &s->input_count, err);
@@ -228,6 +229,7 @@ fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *fr
         s->load_seconds = fm_ort_seconds() - start;
         status = break_down(s, from, err);
     }
+    fm_ort_leave();
     if (status != FM_OK) {
         fm_session_close(&s);
         return status;

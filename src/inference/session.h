@@ -6,8 +6,11 @@
  * The runtime is linked through its C API; a newer or accelerated build is put
  * in its place with LD_LIBRARY_PATH. Linear life: runtime, session, binding.
  *
- * Thread-safety: fm_runtime and fm_session are Safe after creation;
- * a fm_binding is Unsafe (one thread at a time; make one per thread).
+ * Thread-safety: fm_runtime and fm_session are Safe after creation: several
+ * threads may open sessions on one runtime at once, and add libraries. Models
+ * load side by side; the timed trials of "auto" wait for what loads, and what
+ * loads waits for them, in the whole process. A fm_binding is Unsafe (one
+ * thread at a time; make one per thread).
  */
 #ifndef FM_INFERENCE_SESSION_H
 #define FM_INFERENCE_SESSION_H
@@ -39,7 +42,11 @@ typedef struct fm_session_options {
     int input_rank;
 } fm_session_options;
 
-/* Loads the runtime (one process-wide environment). What it says about a model at warning level and above goes to `on_log` (may be NULL) as one line, from whatever thread. FM_E_RUNTIME when the library is too old. */
+/*
+ * Loads the runtime (one process-wide environment). What it says about a model at warning level and above goes to
+ * `on_log` (may be NULL) as one line, from whatever thread, but never from two at once; it must not call the functions
+ * here. FM_E_RUNTIME when the library is too old.
+ */
 typedef void fm_runtime_log(void *opaque, const char *message);
 fm_status fm_runtime_create(fm_runtime **out, fm_runtime_log *on_log, void *opaque, fm_error *err);
 void fm_runtime_destroy(fm_runtime **runtime);
