@@ -38,6 +38,7 @@ need_packages() {
     need_library "lib$library" "lib$library-dev"
   done
   need_library jansson libjansson-dev
+  need_library libzip libzip-dev
   need_tool ffmpeg ffmpeg
   if ! onnxruntime_ready || ! models_ready; then need_tool npm npm; fi
   if [ "${1:-}" = tests ]; then
@@ -70,7 +71,7 @@ step_packages() { # step_packages [tests]
     return
   fi
   if ! have apt-get || ! have dpkg-query; then
-    if have pkg-config && pkg-config --exists libavformat libavcodec libavfilter libavutil libswscale libswresample jansson &&
+    if have pkg-config && pkg-config --exists libavformat libavcodec libavfilter libavutil libswscale libswresample jansson libzip &&
       have cc && have meson && have ninja; then
       step 'System packages' "no apt-get here; going on without: $MISSING_WHAT"
       return
