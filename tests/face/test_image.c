@@ -1,4 +1,4 @@
-/* The crop against a plain version of the same definition, its symmetry, and its speed. */
+/* The crop against a plain version of the same definition, its two paths, its symmetry, and its speed. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 
 #include "face/detector.h"
 #include "face/image.h"
+#include "face/image_grid.h"
 #include "face/tracker.h"
 
 enum { PADDING = 7 }; /* bytes after each row, so that a wrong stride shows */
@@ -255,6 +256,69 @@ static void test_against_plain_version(void **state)
     }
 }
 
+/* Upright grids of every kind: one to one (whole pixels and between), shrunk, enlarged, flipped, over the edges. */
+static fm_grid random_upright_grid(const fm_image *image, int round, uint32_t *seed)
+{
+    static const int sizes[] = {1, 2, 3, 16, 41, 64};
+    fm_grid g = {.width = sizes[next_random(seed) % 6], .height = sizes[next_random(seed) % 6], .ux = 1, .vy = 1};
+    if (round % 40 == 0)
+        g.width = 4100; /* several blocks */
+    const int kind = round % 4;
+    if (kind == 0) { /* a whole number of pixels away */
+        g.cx = 0.5 * g.width + (int)(next_random(seed) % 20) - 10;
+        g.cy = 0.5 * g.height + (int)(next_random(seed) % 20) - 10;
+        return g;
+    }
+    g.cx = uniform(seed, -0.2, 1.2) * image->width;
+    g.cy = uniform(seed, -0.2, 1.2) * image->height;
+    if (kind == 1)
+        return g;
+    g.ux = uniform(seed, kind == 2 ? 0.05 : -2, 4);
+    g.vy = uniform(seed, kind == 2 ? 0.05 : -2, 4);
+    return g;
+}
+
+/* What the fast path makes is what the general one makes, bit by bit. */
+static void test_both_paths_agree(void **state)
+{
+    (void)state;
+    uint32_t seed = 9;
+    int compared = 0;
+    for (int round = 0; round < 1200; round++) {
+        fm_image image = random_image(round, &seed);
+        const fm_crop_options o = random_options(&seed);
+        const fm_grid g = random_upright_grid(&image, round, &seed);
+        const size_t count = 3 * (size_t)g.width * (size_t)g.height;
+        float *any = malloc(count * sizeof *any), *upright = malloc(count * sizeof *upright);
+        assert_non_null(any);
+        assert_non_null(upright);
+        fm_grid_job job;
+        assert_true(fm_grid_job_make(&job, &image, &g, &o, any));
+        fm_grid_sample_any(&job);
+        assert_true(fm_grid_job_make(&job, &image, &g, &o, upright));
+        if (fm_grid_is_upright(&job)) {
+            fm_grid_sample_upright(&job);
+            compared++;
+            if (memcmp(any, upright, count * sizeof *any) != 0)
+                fail_msg("round %d, %dx%d format %d site %d border %d: %dx%d at %g %g by %g %g", round, image.width,
+                         image.height, image.format, image.chroma_site, o.border, g.width, g.height, g.cx, g.cy,
+                         g.ux, g.vy);
+        }
+        free(any);
+        free(upright);
+        free_image(&image);
+    }
+    assert_true(compared > 700);
+    /* Turned grids are none of it. */
+    fm_image image = make_image(FM_PIXEL_RGB24, 8, 8, 1);
+    float tensor[12];
+    fm_grid_job job;
+    assert_true(fm_grid_job_make(&job, &image, &(fm_grid){4, 4, 1, 0.01, -0.01, 1, 2, 2},
+                                 &(fm_crop_options){.scale = 1}, tensor));
+    assert_false(fm_grid_is_upright(&job));
+    free_image(&image);
+}
+
 /* A tensor pixel per picture pixel is a copy, whatever the plane order. */
 static void test_stretch_copies_whole_pictures(void **state)
 {
@@ -423,6 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_version),
+        cmocka_unit_test(test_both_paths_agree),
         cmocka_unit_test(test_stretch_copies_whole_pictures),
         cmocka_unit_test(test_letterbox_is_exact_where_scales_are_one),
         cmocka_unit_test(test_outside_and_senseless_rois),
