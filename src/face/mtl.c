@@ -62,27 +62,27 @@ static void softmax(const float *logits, fm_mtl_result *out)
     out->best_emotion = best;
 }
 
-bool fm_mtl_decode(const float *emotion, const float *gaze, const float *units, fm_mtl_result *out)
+bool fm_mtl_decode(const float *emotion, const float *gaze, const float *units, int unit_count, fm_mtl_result *out)
 {
-    if (!all_finite(emotion, FM_MTL_EMOTIONS) || !all_finite(gaze, FM_MTL_GAZE) ||
-        !all_finite(units, FM_MTL_UNITS))
+    if (!all_finite(emotion, FM_MTL_EMOTIONS) || !all_finite(gaze, FM_MTL_GAZE) || !all_finite(units, unit_count))
         return false;
     softmax(emotion, out);
     const float yaw = gaze[0], pitch = gaze[1];
     out->gaze_yaw = yaw;
     out->gaze_pitch = pitch;
     out->gaze = (fm_point3){-cosf(pitch) * sinf(yaw), -sinf(pitch), -cosf(pitch) * cosf(yaw)};
-    for (int i = 0; i < FM_MTL_UNITS; i++)
+    out->unit_count = unit_count;
+    for (int i = 0; i < unit_count; i++)
         out->unit[i] = fminf(1, fmaxf(0, units[i]));
     return true;
 }
 
-void fm_mtl_action_units(const fm_mtl_result *result, fm_au_result *out)
+void fm_mtl_action_units(const fm_mtl_result *result, const int *numbers, fm_au_result *out)
 {
     for (int column = 0; column < FM_AU_COUNT; column++) {
         out->intensity[column] = out->presence[column] = NAN;
-        for (int i = 0; i < FM_MTL_UNITS; i++)
-            if (fm_mtl_au_numbers[i] == fm_au_numbers[column]) {
+        for (int i = 0; i < result->unit_count; i++)
+            if (numbers[i] == fm_au_numbers[column]) {
                 out->intensity[column] = INTENSITY_PER_UNIT * result->unit[i];
                 out->presence[column] = result->unit[i] >= PRESENT_FROM ? 1 : 0;
             }

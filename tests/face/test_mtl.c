@@ -84,7 +84,7 @@ static void test_emotion(void **state)
     for (int i = 0; i < FM_MTL_EMOTIONS; i++)
         sum += exp((double)logits[i]);
     fm_mtl_result r;
-    assert_true(fm_mtl_decode(logits, some_gaze, some_units, &r));
+    assert_true(fm_mtl_decode(logits, some_gaze, some_units, FM_MTL_UNITS, &r));
     for (int i = 0; i < FM_MTL_EMOTIONS; i++)
         assert_true(fabs(r.emotion[i] - exp((double)logits[i]) / sum) < 1e-6);
     assert_int_equal(r.best_emotion, 4);
@@ -95,7 +95,7 @@ static void test_emotion(void **state)
     assert_string_equal(fm_mtl_emotion_name(-1), "");
     /* Logits that overflow exp still give probabilities. */
     const float large[FM_MTL_EMOTIONS] = {1000, 998, -1000, 0, 0, 0, 0, 0};
-    assert_true(fm_mtl_decode(large, some_gaze, some_units, &r));
+    assert_true(fm_mtl_decode(large, some_gaze, some_units, FM_MTL_UNITS, &r));
     assert_true(fabs(r.emotion[0] - 1 / (1 + exp(-2))) < 1e-6);
     assert_float_equal(r.emotion[2], 0, 1e-6);
 }
@@ -115,7 +115,7 @@ static void test_gaze(void **state)
     };
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
         fm_mtl_result r;
-        assert_true(fm_mtl_decode(logits, (float[]){looks[i].yaw, looks[i].pitch}, some_units, &r));
+        assert_true(fm_mtl_decode(logits, (float[]){looks[i].yaw, looks[i].pitch}, some_units, FM_MTL_UNITS, &r));
         assert_float_equal(r.gaze_yaw, looks[i].yaw, 0);
         assert_float_equal(r.gaze_pitch, looks[i].pitch, 0);
         assert_float_equal(r.gaze.x, looks[i].x, 1e-6);
@@ -138,8 +138,8 @@ static void test_action_units(void **state)
     };
     fm_mtl_result r;
     fm_au_result table;
-    assert_true(fm_mtl_decode(logits, some_gaze, some_units, &r));
-    fm_mtl_action_units(&r, &table);
+    assert_true(fm_mtl_decode(logits, some_gaze, some_units, FM_MTL_UNITS, &r));
+    fm_mtl_action_units(&r, fm_mtl_au_numbers, &table);
     int known = 0;
     for (int column = 0; column < FM_AU_COUNT; column++) {
         int output = -1;
@@ -158,19 +158,41 @@ static void test_action_units(void **state)
     assert_int_equal(known, FM_MTL_UNITS); /* each output has a column */
 }
 
+/* Another network, by its pack's manifest: other units, in another order, one of which has no column. */
+static void test_other_units(void **state)
+{
+    (void)state;
+    static const int numbers[3] = {45, 24, 12};
+    const float logits[FM_MTL_EMOTIONS] = {0};
+    fm_mtl_result r;
+    fm_au_result table;
+    assert_true(fm_mtl_decode(logits, some_gaze, (float[]){0.6f, 0.9f, 0.2f, NAN}, 3, &r));
+    assert_int_equal(r.unit_count, 3);
+    fm_mtl_action_units(&r, numbers, &table);
+    for (int column = 0; column < FM_AU_COUNT; column++) {
+        const int number = fm_au_numbers[column];
+        if (number == 45)
+            assert_true(fabsf(table.intensity[column] - 3) < 1e-5f && table.presence[column] == 1);
+        else if (number == 12)
+            assert_true(fabsf(table.intensity[column] - 1) < 1e-5f && table.presence[column] == 0);
+        else
+            assert_true(isnan(table.intensity[column]) && isnan(table.presence[column]));
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
     float emotion[FM_MTL_EMOTIONS] = {0}, gaze[2] = {0}, units[FM_MTL_UNITS] = {0};
     fm_mtl_result r = {.best_emotion = 77};
     emotion[7] = NAN;
-    assert_false(fm_mtl_decode(emotion, gaze, units, &r));
+    assert_false(fm_mtl_decode(emotion, gaze, units, FM_MTL_UNITS, &r));
     emotion[7] = 0;
     gaze[1] = INFINITY;
-    assert_false(fm_mtl_decode(emotion, gaze, units, &r));
+    assert_false(fm_mtl_decode(emotion, gaze, units, FM_MTL_UNITS, &r));
     gaze[1] = 0;
     units[3] = NAN;
-    assert_false(fm_mtl_decode(emotion, gaze, units, &r));
+    assert_false(fm_mtl_decode(emotion, gaze, units, FM_MTL_UNITS, &r));
     assert_int_equal(r.best_emotion, 77);
 }
 
@@ -182,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_emotion),
         cmocka_unit_test(test_gaze),
         cmocka_unit_test(test_action_units),
+        cmocka_unit_test(test_other_units),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
