@@ -93,6 +93,7 @@ typedef struct fm_run_options {
     double start, duration;  /* seconds from the clip's beginning; duration 0: to the end */
     int64_t max_frames;      /* 0: all */
     int threads;             /* 0: as many as the machine has */
+    int au_batch;            /* faces in one run of a network for action units; 0: what it fixes, else 1 */
     bool no_smooth;
     double smooth_cutoff_hz; /* 0: default */
     double smooth_beta;      /* 0: default */
@@ -115,7 +116,7 @@ typedef struct fm_run_options {
     bool (*should_stop)(void *opaque);
 } fm_run_options;
 
-enum { FM_RUN_OUTPUTS_MAX = 12, FM_PATH_MAX = 4096 };
+enum { FM_RUN_OUTPUTS_MAX = 12, FM_PATH_MAX = 4096, FM_AU_BATCH_MAX = 64 };
 
 typedef struct fm_run_output {
     const char *kind;        /* "left_video", "right_csv", "profile", ... constant */

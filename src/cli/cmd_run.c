@@ -44,6 +44,7 @@ static const char help[] =
     "                        one model (BlazeFace, FaceMesh); may be repeated\n"
     "      --ep-option K=V   an option of that provider; device=gpu|npu|cpu picks a plug-in's device\n"
     "      --ep-library F    the library of a plug-in provider\n"
+    "      --au-batch N      faces in one run of a network that estimates action units (1)\n"
     "      --threads N       processor threads to plan for (default: all)\n"
     "      --trace           also every event: STEM_trace.fmptrace, and STEM_trace.json for\n"
     "                        ui.perfetto.dev\n"
@@ -73,6 +74,7 @@ enum {
     OPT_ENCODER,
     OPT_MODELS,
     OPT_THREADS,
+    OPT_AU_BATCH,
     OPT_EP,
     OPT_EP_OPTION,
     OPT_EP_LIBRARY,
@@ -105,6 +107,7 @@ static const struct option long_options[] = {
     {"encoder", required_argument, NULL, OPT_ENCODER},
     {"models", required_argument, NULL, OPT_MODELS},
     {"threads", required_argument, NULL, OPT_THREADS},
+    {"au-batch", required_argument, NULL, OPT_AU_BATCH},
     {"ep", required_argument, NULL, OPT_EP},
     {"ep-option", required_argument, NULL, OPT_EP_OPTION},
     {"ep-library", required_argument, NULL, OPT_EP_LIBRARY},
@@ -185,6 +188,10 @@ static bool take_value(int c, fm_run_options *o)
     case OPT_THREADS:
         good = fm_cli_count(optarg, 1024, &count) && count > 0;
         o->threads = (int)count;
+        break;
+    case OPT_AU_BATCH:
+        good = fm_cli_count(optarg, FM_AU_BATCH_MAX, &count) && count > 0;
+        o->au_batch = (int)count;
         break;
     default:
         break;

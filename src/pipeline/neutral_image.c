@@ -4,15 +4,31 @@
 
 #include "face/mirror.h"
 #include "pipeline/analysis.h"
-#include "pipeline/au_track.h"
+#include "pipeline/au_estimator.h"
 #include "video/reader.h"
 #include "video/still.h"
+
+/* The features of one side's mirrored picture, which is drawn into `mirrored`. */
+static fm_status measure_side(fm_au_estimator *estimator, const fm_work *work, const char *path, fm_side side,
+                              AVFrame *mirrored, fm_au_features *features, fm_error *err)
+{
+    fm_image picture = fm_image_from_frame(mirrored);
+    fm_mirror_yuv420(&work->image, &picture, &work->line, side, FM_MIRROR_SEAM_DEFAULT);
+    const fm_au_view view = {&work->face, &work->pose, &work->line, side, &picture};
+    fm_au_sample sample = {0};
+    const fm_status status = estimator->kind->features(estimator, &view, &sample, err);
+    if (status == FM_OK && !sample.has_features)
+        return fm_fail(err, FM_E_NO_FACE, "the face in the neutral picture '%s' cannot be measured; use a frontal one",
+                       path);
+    *features = sample.features;
+    return status;
+}
 
 static fm_status measure_sides(fm_face_models *models, const fm_work *work, const char *path,
                                fm_au_features features[2], fm_error *err)
 {
-    fm_face_runner *runner;
-    fm_status status = fm_face_runner_create(&runner, models, FM_FACE_RUNNER_PLAIN, err);
+    fm_au_estimator *estimator;
+    fm_status status = fm_au_estimator_create(&estimator, models, 0, err);
     if (status != FM_OK)
         return status;
     AVFrame *mirrored = av_frame_alloc();
@@ -23,19 +39,10 @@ static fm_status measure_sides(fm_face_models *models, const fm_work *work, cons
     }
     if (!mirrored || av_frame_get_buffer(mirrored, 0) < 0 || av_frame_copy_props(mirrored, work->frame) < 0)
         status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for '%s'", path);
-    for (int side = 0; side < 2 && status == FM_OK; side++) {
-        fm_image picture = fm_image_from_frame(mirrored);
-        fm_mirror_yuv420(&work->image, &picture, &work->line, (fm_side)side, FM_MIRROR_SEAM_DEFAULT);
-        float confidence;
-        bool found;
-        status = fm_au_measure_mirrored(runner, fm_face_models_topology(models), work->face.points,
-                                        &work->pose, &work->line, (fm_side)side, &picture, &features[side],
-                                        &confidence, &found, err);
-        if (status == FM_OK && !found)
-            status = fm_fail(err, FM_E_NO_FACE, "the face in the neutral picture '%s' cannot be measured; use a frontal one", path);
-    }
+    for (int side = 0; side < 2 && status == FM_OK; side++)
+        status = measure_side(estimator, work, path, (fm_side)side, mirrored, &features[side], err);
     av_frame_free(&mirrored);
-    fm_face_runner_destroy(&runner);
+    fm_au_estimator_destroy(&estimator);
     return status;
 }
 

@@ -56,6 +56,8 @@ static fm_status check_options(const fm_run_options *o, fm_error *err)
         return fm_fail(err, FM_E_USAGE, "max-frames and threads must be 0 or more");
     if (!(o->smooth_cutoff_hz >= 0) || !(o->smooth_beta >= 0) || isinf(o->smooth_cutoff_hz) || isinf(o->smooth_beta))
         return fm_fail(err, FM_E_USAGE, "smoothing constants must be 0 or more");
+    if (o->au_batch < 0 || o->au_batch > FM_AU_BATCH_MAX)
+        return fm_fail(err, FM_E_USAGE, "au-batch must be 1 to %d", FM_AU_BATCH_MAX);
     if (o->neutral == FM_NEUTRAL_IMAGE && !o->neutral_image)
         return fm_fail(err, FM_E_USAGE, "a neutral picture is asked for and none was given");
     if (o->neutral == FM_NEUTRAL_TIME && !(o->neutral_seconds >= 0))
@@ -139,9 +141,12 @@ static fm_status create_lane(run_state *run, fm_lane_kind kind, const fm_au_feat
             .neutral_features = neutral,
             .overwrite = o->overwrite,
         };
+        fm_au_estimator *estimator = NULL;
         status = output_path(run, names->csv, path, err);
         if (status == FM_OK)
-            status = fm_au_track_create(&lane->au, run->p.models, path, &options, err);
+            status = fm_au_estimator_create(&estimator, run->p.models, o->au_batch, err);
+        if (status == FM_OK)
+            status = fm_au_track_create(&lane->au, &estimator, path, &options, err);
     }
     return status;
 }
