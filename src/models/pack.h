@@ -17,6 +17,7 @@
 
 #include "facemirror/error.h"
 #include "facemirror/run.h" /* FM_PATH_MAX */
+#include "models/sha256.h"
 
 #define FM_PACK_MANIFEST "pack.json"
 
@@ -28,22 +29,29 @@ typedef enum fm_model_role {
     FM_ROLES
 } fm_model_role;
 
-/* How a model's outputs are read; decides its role and topology, too. */
+/*
+ * How a model's outputs are read; decides its role and topology, too. After
+ * the name: the keys of its outputs. pack_contract.h knows their sizes.
+ */
 typedef enum fm_decoding {
-    FM_DECODING_BLAZEFACE,     /* "blazeface": detector; face/detector.h */
-    FM_DECODING_RETINAFACE,    /* "retinaface": detector; face/retinaface.h */
-    FM_DECODING_FACEMESH,      /* "facemesh": landmarker, 468 points in network pixels, presence logit */
-    FM_DECODING_ATTENTION,     /* "facemesh_attention": landmarker, 478 points in six tensors; face/attention.h */
-    FM_DECODING_FACEMESH_V2,   /* "facemesh_v2": landmarker, 478 points in one tensor, presence after or before the sigmoid */
-    FM_DECODING_STAR,          /* "star": landmarker, WFLW-98; face/star.h */
-    FM_DECODING_OPENFACE_MTL,  /* "openface_mtl": AU estimator; face/mtl.h */
-    FM_DECODING_BLENDSHAPES,   /* "blendshapes": 52 scores from 146 of the 478 points; face/blendshapes.h */
+    FM_DECODING_BLAZEFACE,     /* "blazeface": boxes, scores; face/detector.h */
+    FM_DECODING_RETINAFACE,    /* "retinaface": boxes, scores, points; face/retinaface.h */
+    FM_DECODING_FACEMESH,      /* "facemesh": points (468, network pixels), presence (logit) */
+    FM_DECODING_ATTENTION,     /* "facemesh_attention": points, lips, left_eye, right_eye, left_iris, right_iris,
+                                  presence (logit); face/attention.h */
+    FM_DECODING_FACEMESH_V2,   /* "facemesh_v2": points (478, network pixels), presence (logit) */
+    FM_DECODING_STAR,          /* "star": points (WFLW's 98); face/star.h */
+    FM_DECODING_OPENFACE_MTL,  /* "openface_mtl": emotion, gaze, units; face/mtl.h */
+    FM_DECODING_BLENDSHAPES,   /* "blendshapes": scores (52, from 146 of the 478 points); face/blendshapes.h */
     FM_DECODINGS
 } fm_decoding;
 
-enum { FM_PACK_MODELS_MAX = 8, FM_PACK_OUTPUTS_MAX = 8, FM_PACK_UNITS_MAX = 32, FM_SHA256_HEX = 65 };
+enum { FM_PACK_MODELS_MAX = 8, FM_PACK_OUTPUTS_MAX = 8, FM_PACK_UNITS_MAX = 32 };
 
-/* What goes in: tensor = (value(0..255) * scale + bias - mean) / deviation, planes NCHW. As fm_crop_options. */
+/*
+ * What goes in: tensor = (value(0..255) * scale + bias - mean) / deviation, planes NCHW. As fm_crop_options.
+ * Blendshapes take points, no picture: of their input only the name counts.
+ */
 typedef struct fm_pack_input {
     char name[128];      /* of the tensor */
     int width, height;   /* 0: any (the picture's) */
@@ -52,7 +60,7 @@ typedef struct fm_pack_input {
     float mean[3], deviation[3]; /* R, G, B */
 } fm_pack_input;
 
-/* Which tensor holds what: "boxes" -> "loc". The keys of each decoding are in docs/models.md; "@last" is the last output. */
+/* Which tensor holds what: "boxes" -> "loc". All keys of the decoding, in its order; "@last" is the last output. */
 typedef struct fm_pack_output {
     char key[32];
     char tensor[128];
@@ -83,14 +91,27 @@ typedef struct fm_pack {
     int model_count;
 } fm_pack;
 
-/* Reads dir/pack.json. FM_E_NOT_FOUND without one; FM_E_MODEL names the file, the member and what it must be. */
+/*
+ * Reads dir/pack.json, which may have 64 KiB. FM_E_NOT_FOUND without one, FM_E_NO_MEMORY;
+ * FM_E_MODEL names the file, the member and what it must be.
+ */
 fm_status fm_pack_read(fm_pack **out, const char *dir, fm_error *err);
+/* The same from the `size` bytes of a manifest, wherever they are from; `dir` is where the models would lie. */
+fm_status fm_pack_parse(fm_pack **out, const void *manifest, size_t size, const char *dir, fm_error *err);
+/* The manifest that reads back as the same pack, as malloc'ed text, the caller's. FM_E_NO_MEMORY. */
+fm_status fm_pack_print(const fm_pack *pack, char **text, fm_error *err);
 void fm_pack_free(fm_pack **pack);
 
 /*
- * The pack that is meant by `name_or_dir`: a folder with a manifest, or the
- * name of an installed pack; NULL: the default pack, from the search path.
- * FM_E_MODEL says what was searched, which packs there are, and what to do.
+ * The pack that is meant by `name_or_dir`:
+ * - with a '/' in it, or when it is a folder with a manifest: that folder;
+ * - else the name of an installed pack (registry.h), or the default pack's own;
+ * - NULL or "": the default pack, the first with a manifest of $FACEMIRROR_MODELS,
+ *   $XDG_DATA_HOME/facemirror/models (or ~/.local/share/...), the folder that the
+ *   build was configured with, <prefix>/share/facemirror/models, and the installed
+ *   pack "mediapipe".
+ * FM_E_MODEL says what was searched, which packs there are, and what to do; also
+ * when the manifest that was found is broken: no other one takes its place.
  */
 fm_status fm_pack_find(fm_pack **out, const char *name_or_dir, fm_error *err);
 
@@ -98,6 +119,9 @@ fm_status fm_pack_find(fm_pack **out, const char *name_or_dir, fm_error *err);
 const fm_pack_model *fm_pack_model_of(const fm_pack *pack, fm_model_role role, const char *variant);
 /* The tensor for an output's key, or NULL. */
 const char *fm_pack_output_of(const fm_pack_model *model, const char *key);
+
+/* Whether it may name a pack: 1 to 63 letters, digits, '_', '-' and '.', the first a letter or digit. */
+bool fm_pack_name_ok(const char *name);
 
 /* Compares the file with its SHA-256. FM_E_MODEL: it is another file, or cannot be read. */
 fm_status fm_pack_check_file(const fm_pack_model *model, fm_error *err);
