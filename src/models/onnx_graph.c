@@ -1,5 +1,7 @@
 #include "models/onnx_graph.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Field numbers of onnx.proto. */
@@ -21,7 +23,9 @@ enum {
     NODE_OP_TYPE = 4,
     NODE_ATTRIBUTE = 5,
     ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F = 2,
     ATTRIBUTE_I = 3,
+    ATTRIBUTE_S = 4,
     ATTRIBUTE_INTS = 8,
     ATTRIBUTE_TYPE = 20,
     TENSOR_DIMS = 1,
@@ -34,10 +38,16 @@ enum {
     TYPE_TENSOR_ELEMENT = 1,
     TYPE_TENSOR_SHAPE = 2,
     SHAPE_DIM = 1,
-    DIM_VALUE = 1
+    DIM_VALUE = 1,
+    DIM_PARAM = 2
 };
 
-enum { ATTRIBUTE_TYPE_INT = 2, ATTRIBUTE_TYPE_INTS = 7 };
+enum {
+    ATTRIBUTE_TYPE_FLOAT = 1,
+    ATTRIBUTE_TYPE_INT = 2,
+    ATTRIBUTE_TYPE_STRING = 3,
+    ATTRIBUTE_TYPE_INTS = 7
+};
 enum { DATA_TYPE_FLOAT = 1, DATA_TYPE_INT64 = 7 };
 enum { IR_VERSION = 8, OPERATOR_SET = 17 };
 
@@ -75,22 +85,40 @@ void fm_onnx_node_output(fm_onnx *graph, const char *value)
     fm_pb_string(&graph->nodes, NODE_OUTPUT, value);
 }
 
-void fm_onnx_node_int(fm_onnx *graph, const char *attribute, int64_t value)
+static size_t attribute_begin(fm_onnx *graph, const char *attribute, int type)
 {
     size_t mark = fm_pb_begin(&graph->nodes, NODE_ATTRIBUTE);
     fm_pb_string(&graph->nodes, ATTRIBUTE_NAME, attribute);
-    fm_pb_varint(&graph->nodes, ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_INT);
+    fm_pb_varint(&graph->nodes, ATTRIBUTE_TYPE, (uint64_t)type);
+    return mark;
+}
+
+void fm_onnx_node_int(fm_onnx *graph, const char *attribute, int64_t value)
+{
+    size_t mark = attribute_begin(graph, attribute, ATTRIBUTE_TYPE_INT);
     fm_pb_varint(&graph->nodes, ATTRIBUTE_I, (uint64_t)value);
     fm_pb_end(&graph->nodes, mark);
 }
 
 void fm_onnx_node_ints(fm_onnx *graph, const char *attribute, const int64_t *values, int count)
 {
-    size_t mark = fm_pb_begin(&graph->nodes, NODE_ATTRIBUTE);
-    fm_pb_string(&graph->nodes, ATTRIBUTE_NAME, attribute);
-    fm_pb_varint(&graph->nodes, ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_INTS);
+    size_t mark = attribute_begin(graph, attribute, ATTRIBUTE_TYPE_INTS);
     for (int i = 0; i < count; i++)
         fm_pb_varint(&graph->nodes, ATTRIBUTE_INTS, (uint64_t)values[i]);
+    fm_pb_end(&graph->nodes, mark);
+}
+
+void fm_onnx_node_float(fm_onnx *graph, const char *attribute, float value)
+{
+    size_t mark = attribute_begin(graph, attribute, ATTRIBUTE_TYPE_FLOAT);
+    fm_pb_float(&graph->nodes, ATTRIBUTE_F, value);
+    fm_pb_end(&graph->nodes, mark);
+}
+
+void fm_onnx_node_string(fm_onnx *graph, const char *attribute, const char *value)
+{
+    size_t mark = attribute_begin(graph, attribute, ATTRIBUTE_TYPE_STRING);
+    fm_pb_string(&graph->nodes, ATTRIBUTE_S, value);
     fm_pb_end(&graph->nodes, mark);
 }
 
@@ -129,6 +157,13 @@ void fm_onnx_constant_i64(fm_onnx *graph, const char *name, const int64_t *value
             *out++ = (uint8_t)((uint64_t)values[i] >> (8 * byte));
 }
 
+static void open_dimension(fm_pb *out, int64_t dim)
+{
+    char name[32];
+    snprintf(name, sizeof name, "dim%" PRId64, -dim);
+    fm_pb_string(out, DIM_PARAM, name);
+}
+
 static void value_info(fm_pb *out, int field, const char *name, const int64_t *dims, int rank)
 {
     size_t value = fm_pb_begin(out, field);
@@ -139,7 +174,10 @@ static void value_info(fm_pb *out, int field, const char *name, const int64_t *d
     size_t shape = fm_pb_begin(out, TYPE_TENSOR_SHAPE);
     for (int i = 0; i < rank; i++) {
         size_t dim = fm_pb_begin(out, SHAPE_DIM);
-        fm_pb_varint(out, DIM_VALUE, (uint64_t)dims[i]);
+        if (dims[i] < 0)
+            open_dimension(out, dims[i]);
+        else
+            fm_pb_varint(out, DIM_VALUE, (uint64_t)dims[i]);
         fm_pb_end(out, dim);
     }
     fm_pb_end(out, shape);

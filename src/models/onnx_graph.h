@@ -35,6 +35,8 @@ void fm_onnx_node_input(fm_onnx *graph, const char *value);
 void fm_onnx_node_output(fm_onnx *graph, const char *value);
 void fm_onnx_node_int(fm_onnx *graph, const char *attribute, int64_t value);
 void fm_onnx_node_ints(fm_onnx *graph, const char *attribute, const int64_t *values, int count);
+void fm_onnx_node_float(fm_onnx *graph, const char *attribute, float value);
+void fm_onnx_node_string(fm_onnx *graph, const char *attribute, const char *value);
 void fm_onnx_node_end(fm_onnx *graph);
 
 /* A float32 constant; returns the room for its little-endian elements, to be filled before the next call; NULL after a failure. */
@@ -43,7 +45,7 @@ uint8_t *fm_onnx_constant_f32(fm_onnx *graph, const char *name, const int64_t *d
 /* An int64 constant of one dimension. */
 void fm_onnx_constant_i64(fm_onnx *graph, const char *name, const int64_t *values, int count);
 
-/* Float32 graph inputs and outputs. */
+/* Float32 graph inputs and outputs. A dimension below 0 is left open, and equal ones agree: -2 is named "dim2". */
 void fm_onnx_input(fm_onnx *graph, const char *name, const int64_t *dims, int rank);
 void fm_onnx_output(fm_onnx *graph, const char *name, const int64_t *dims, int rank);
 
