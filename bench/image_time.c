@@ -13,7 +13,7 @@
 #include "face/mtl.h"
 #include "face/retinaface.h"
 #include "face/star.h"
-#include "face/tracker.h"
+#include "face/facemesh.h"
 
 enum { WIDTH = 1920, HEIGHT = 1080, RUNS = 101, RUNS_MAX = 100000 };
 

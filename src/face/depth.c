@@ -188,15 +188,20 @@ static bool fit_mean_face(const fm_point3 *points, const fm_topology *topology, 
     return true;
 }
 
+static bool are_finite(const fm_point3 *points, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!isfinite(points[i].x) || !isfinite(points[i].y))
+            return false;
+    return true;
+}
+
 bool fm_depth_from_mean_face(fm_point3 *points, const fm_topology *topology)
 {
     if (!topology->mean_face)
         return true;
-    for (int i = 0; i < topology->count; i++)
-        if (!isfinite(points[i].x) || !isfinite(points[i].y))
-            return false;
     fit f;
-    if (!fit_mean_face(points, topology, &f))
+    if (!are_finite(points, topology->count) || !fit_mean_face(points, topology, &f))
         return false;
     /* The head's depth axis in the picture. */
     const double ax = f.rotation[0][2], ay = f.rotation[1][2], az = f.rotation[2][2];
@@ -208,4 +213,23 @@ bool fm_depth_from_mean_face(fm_point3 *points, const fm_topology *topology)
         points[i].z = (float)((depth - ax * x - ay * y) / az);
     }
     return true;
+}
+
+double fm_mean_face_misfit(const fm_point3 *points, const fm_topology *topology)
+{
+    if (!topology->mean_face)
+        return 0;
+    fit f;
+    if (!are_finite(points, topology->count) || !fit_mean_face(points, topology, &f))
+        return INFINITY;
+    double sum = 0;
+    for (int i = 0; i < topology->count; i++) {
+        const fm_point3 *m = &topology->mean_face[i];
+        const double model[3] = {m->x, m->y, m->z};
+        double q[3];
+        transform(&f, model, q);
+        const double dx = points[i].x - f.shift[0] - q[0], dy = points[i].y - f.shift[1] - q[1];
+        sum += dx * dx + dy * dy;
+    }
+    return f.scale > 0 ? sqrt(sum / topology->count) / f.scale : INFINITY;
 }

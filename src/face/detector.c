@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "face/tracker.h" /* fm_sigmoid */
+#include "face/facemesh.h" /* fm_sigmoid */
 
 #define MERGE_IOU 0.3f
 #define SCORE_LOGIT_MAX 100.0f /* score_clipping_thresh of the graph */

@@ -27,11 +27,16 @@ bool fm_star_roi(const fm_box *box, fm_roi *out)
     return true;
 }
 
+fm_point2 fm_star_fraction(const float point[2])
+{
+    return (fm_point2){0.5f * (point[0] + 1.0f), 0.5f * (point[1] + 1.0f)};
+}
+
 bool fm_star_decode(const float *output, const fm_roi *roi, fm_point3 *out)
 {
     for (int i = 0; i < FM_STAR_POINTS; i++) {
-        const double u = 0.5 * (output[2 * i] + 1.0), v = 0.5 * (output[2 * i + 1] + 1.0);
-        const fm_point2 p = fm_roi_to_image(roi, u, v);
+        const fm_point2 in_crop = fm_star_fraction(&output[2 * i]);
+        const fm_point2 p = fm_roi_to_image(roi, in_crop.x, in_crop.y);
         if (!isfinite(p.x) || !isfinite(p.y))
             return false;
         out[i] = (fm_point3){p.x, p.y, 0};

@@ -44,5 +44,7 @@ bool fm_star_roi(const fm_box *box, fm_roi *out);
  * by 0.4 %: by half a crop pixel at the edges, nothing in the middle.
  */
 bool fm_star_decode(const float *output, const fm_roi *roi, fm_point3 *out);
+/* One point of the output as a fraction of the crop, 0..1 inside it. */
+fm_point2 fm_star_fraction(const float point[2]);
 
 #endif

@@ -4,23 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "face/depth.h"
 #include "face/one_euro.h"
 #include "facemirror/run.h" /* fm_side */
 
-#define ROI_SCALE 1.5
 /* A face that moves by more than its size, or changes size by this factor, between two frames is another one. */
 #define JUMP_DISTANCE 1.0
 #define JUMP_RATIO 1.5
 /* After a longer gap the last position says nothing about this one. */
 #define GAP_MAX_SECONDS 0.5
 #define ROI_SIZE_MIN 4.0 /* pixels */
-
-const fm_crop_options fm_facemesh_crop = {
-    .size = FM_FACEMESH_SIZE,
-    .scale = 1.0f / 255.0f,
-    .bias = 0.0f,
-    .border = FM_BORDER_REPLICATE,
-};
 
 typedef struct point_filter {
     fm_one_euro x, y, z;
@@ -31,14 +24,19 @@ struct fm_tracker {
     fm_tracker_options options;
 
     /* Between frames. */
-    bool following;      /* next_roi is valid */
+    bool following;      /* next_roi and box are valid */
     fm_roi next_roi;
+    fm_box box;          /* of the face, as a detector gives it */
+    fm_box_relation relation;
+    bool has_presence;   /* the network tells it */
+    float detection_score; /* of the latest detection */
+    int undetected;      /* frames since then */
     bool seen;           /* last_roi is valid: there was a face at some time */
     fm_roi last_roi;
-    bool smoothing;      /* filters hold a past */
-    double smooth_seconds;
-    fm_point2 last_centre; /* of the face at smooth_seconds */
+    double last_seconds; /* of the latest face */
+    fm_point2 last_centre;
     double last_size;
+    bool smoothing;      /* filters hold a past */
     point_filter filter[FM_LANDMARKS_MAX];
 
     /* Of the current frame. */
@@ -46,58 +44,16 @@ struct fm_tracker {
     double seconds;
     fm_roi roi;          /* where the network looks */
     bool looking;        /* roi was handed out, its landmarks are awaited */
+    bool checking;       /* the face is followed, and the detector shall see it again */
+    bool anew;           /* roi is of a detection, not of the landmarks before */
     bool lost_following; /* a followed face was not there */
     bool detected;
+    bool has_detection;  /* of this face, in this frame: */
+    fm_box detection;
     bool found;
     float confidence;
     fm_point3 raw[FM_LANDMARKS_MAX];
 };
-
-float fm_sigmoid(float x)
-{
-    /* exp of a non-positive number only, so it never overflows. */
-    if (x >= 0.0f)
-        return 1.0f / (1.0f + expf(-x));
-    float e = expf(x);
-    return e / (1.0f + e);
-}
-
-bool fm_landmarks_from_network(const float *raw, int count, int network_size, const fm_roi *roi,
-                               fm_point3 *out)
-{
-    const double unit = 1.0 / network_size;
-    const double c = cos(roi->angle) * roi->size, s = sin(roi->angle) * roi->size;
-    for (int i = 0; i < count; i++) {
-        const float *p = raw + (size_t)i * 3;
-        if (!isfinite(p[0]) || !isfinite(p[1]) || !isfinite(p[2]))
-            return false;
-        double u = p[0] * unit - 0.5, v = p[1] * unit - 0.5;
-        out[i].x = (float)(roi->cx + c * u - s * v);
-        out[i].y = (float)(roi->cy + s * u + c * v);
-        out[i].z = (float)(p[2] * unit * roi->size);
-    }
-    return true;
-}
-
-fm_roi fm_roi_from_landmarks(const fm_point3 *points, const fm_topology *topology)
-{
-    double x0 = points[0].x, x1 = x0, y0 = points[0].y, y1 = y0;
-    for (int i = 1; i < topology->count; i++) {
-        x0 = fmin(x0, points[i].x);
-        x1 = fmax(x1, points[i].x);
-        y0 = fmin(y0, points[i].y);
-        y1 = fmax(y1, points[i].y);
-    }
-    /* The patient's right eye is at the image's left. */
-    const fm_point3 *left = &points[topology->side[FM_SIDE_RIGHT].eye_outer];
-    const fm_point3 *right = &points[topology->side[FM_SIDE_LEFT].eye_outer];
-    return (fm_roi){
-        .cx = 0.5 * (x0 + x1),
-        .cy = 0.5 * (y0 + y1),
-        .size = ROI_SCALE * fmax(x1 - x0, y1 - y0),
-        .angle = atan2((double)right->y - left->y, (double)right->x - left->x),
-    };
-}
 
 fm_tracker_options fm_tracker_defaults(void)
 {
@@ -114,6 +70,8 @@ static fm_status check_options(const fm_tracker_options *o, fm_error *err)
     if (!(o->min_presence >= 0.0f && o->min_presence <= 1.0f))
         return fm_fail(err, FM_E_USAGE, "the least face presence is %g; give a value from 0 to 1",
                        (double)o->min_presence);
+    if (o->detect_every < 0)
+        return fm_fail(err, FM_E_USAGE, "the detector's interval is %d frames; give 0 or more", o->detect_every);
     if (!o->smooth)
         return FM_OK;
     if (!(o->min_cutoff_hz > 0.0) || !isfinite(o->min_cutoff_hz))
@@ -185,63 +143,79 @@ bool fm_tracker_begin(fm_tracker *t, int width, int height, double seconds, fm_r
     t->width = width;
     t->height = height;
     t->seconds = seconds;
-    t->detected = false;
+    t->detected = t->has_detection = false;
     t->found = false;
     t->lost_following = false;
+    t->anew = false;
     t->confidence = 0.0f;
     t->roi = (fm_roi){0};
-    t->looking = t->following && roi_is_plausible(&t->next_roi, width, height);
+    const bool follows = t->following && roi_is_plausible(&t->next_roi, width, height);
     t->following = false; /* until this frame's landmarks say so */
+    t->checking = follows && t->options.detect_every > 0 && t->undetected + 1 >= t->options.detect_every;
+    t->looking = follows && !t->checking;
     if (t->looking)
         *roi = t->roi = t->next_roi;
     return t->looking;
+}
+
+static fm_box detection_box(const fm_detection *d)
+{
+    return (fm_box){d->x0, d->y0, d->x1, d->y1};
+}
+
+/* The detection of the face that is followed, or -1. */
+static int find_followed(const fm_tracker *t, const fm_detection *detections, int count)
+{
+    int best = -1;
+    double most = FM_TRACKER_SAME_FACE;
+    for (int i = 0; i < count; i++) {
+        const fm_box box = detection_box(&detections[i]);
+        const double overlap = fm_box_overlap(&box, &t->box);
+        if (overlap >= most) {
+            most = overlap;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static bool look_at(fm_tracker *t, const fm_roi *at, fm_roi *roi)
+{
+    t->looking = roi_is_plausible(at, t->width, t->height);
+    if (t->looking)
+        *roi = t->roi = *at;
+    return t->looking;
+}
+
+static bool take_detection(fm_tracker *t, const fm_detection *detection, fm_roi *at)
+{
+    t->has_detection = true;
+    t->detection = detection_box(detection);
+    t->detection_score = detection->score;
+    return fm_look_at_detection(t->options.look, detection, at);
 }
 
 bool fm_tracker_detected(fm_tracker *t, const fm_detection *detections, int count, fm_roi *roi)
 {
     t->detected = true;
     t->looking = false;
-    int chosen = fm_detection_choose(detections, count, t->width, t->height,
-                                     t->seen ? &t->last_roi : NULL);
-    if (chosen < 0)
-        return false;
-    t->roi = fm_roi_from_detection(&detections[chosen]);
-    t->looking = roi_is_plausible(&t->roi, t->width, t->height);
-    if (t->looking)
-        *roi = t->roi;
-    return t->looking;
-}
-
-void fm_tracker_landmarks(fm_tracker *t, const float *raw, float presence_logit)
-{
-    if (!t->looking)
-        return;
-    t->looking = false;
-    float presence = isfinite(presence_logit) ? fm_sigmoid(presence_logit) : 0.0f;
-    if (presence >= t->options.min_presence &&
-        fm_landmarks_from_network(raw, t->topology->count, FM_FACEMESH_SIZE, &t->roi, t->raw)) {
-        t->found = true;
-        t->confidence = presence;
-    } else if (!t->detected) {
-        t->lost_following = true;
+    const bool checks = t->checking;
+    const int followed = checks ? find_followed(t, detections, count) : -1;
+    t->checking = false;
+    fm_roi at;
+    if (followed >= 0) {
+        const bool usable = take_detection(t, &detections[followed], &at);
+        /* A turned crop is better from landmarks than from a coarse box and angle. */
+        return look_at(t, usable && t->options.look == FM_LOOK_UPRIGHT ? &at : &t->next_roi, roi);
     }
-}
-
-bool fm_tracker_refine(fm_tracker *t, fm_roi *roi)
-{
-    if (!t->found || !t->detected)
+    if (checks && t->has_presence)
+        return look_at(t, &t->next_roi, roi);
+    const int chosen = fm_detection_choose(detections, count, t->width, t->height, t->seen ? &t->last_roi : NULL);
+    if (chosen < 0 || !take_detection(t, &detections[chosen], &at))
         return false;
-    const fm_roi closer = fm_roi_from_landmarks(t->raw, t->topology);
-    if (!roi_is_plausible(&closer, t->width, t->height))
-        return false;
-    *roi = t->roi = closer;
-    t->looking = true;
-    return true;
-}
-
-bool fm_tracker_wants_detection(const fm_tracker *t)
-{
-    return t->lost_following && !t->detected;
+    t->anew = true;
+    t->relation = (fm_box_relation){0, 0, 1, 1};
+    return look_at(t, &at, roi);
 }
 
 /* Distance of the outer eye corners in three dimensions, so that turning the head does not shrink it. */
@@ -260,21 +234,72 @@ static fm_point2 eye_centre(const fm_point3 *p, const fm_topology *topology)
     return (fm_point2){0.5f * (a->x + b->x), 0.5f * (a->y + b->y)};
 }
 
-static bool is_other_face(const fm_tracker *t, fm_point2 centre, double size)
+/* Whether this frame's face is not the last one's. */
+static bool is_other_face(const fm_tracker *t)
 {
+    const double size = face_size(t->raw, t->topology);
+    const fm_point2 centre = eye_centre(t->raw, t->topology);
     double distance = hypot((double)centre.x - t->last_centre.x, (double)centre.y - t->last_centre.y);
     double larger = fmax(size, t->last_size), smaller = fmin(size, t->last_size);
     return distance > JUMP_DISTANCE * larger || larger > JUMP_RATIO * smaller ||
-           t->seconds - t->smooth_seconds > GAP_MAX_SECONDS;
+           t->seconds - t->last_seconds > GAP_MAX_SECONDS;
+}
+
+static bool take_points(fm_tracker *t, const fm_point3 *points)
+{
+    for (int i = 0; i < t->topology->count; i++)
+        if (!isfinite(points[i].x) || !isfinite(points[i].y) || !isfinite(points[i].z))
+            return false;
+    memcpy(t->raw, points, (size_t)t->topology->count * sizeof *points);
+    return true;
+}
+
+/* For a network that draws a face on whatever it is shown. */
+static bool looks_like_the_face(const fm_tracker *t)
+{
+    if (!(fm_mean_face_misfit(t->raw, t->topology) <= FM_MISFIT_MAX))
+        return false;
+    return t->has_detection || !is_other_face(t);
+}
+
+void fm_tracker_landmarks(fm_tracker *t, const fm_point3 *points, float presence)
+{
+    if (!t->looking)
+        return;
+    t->looking = false;
+    t->has_presence = !isnan(presence);
+    const bool present = t->has_presence ? presence >= t->options.min_presence : true;
+    if (present && take_points(t, points) && (t->has_presence || looks_like_the_face(t))) {
+        t->found = true;
+        t->confidence = t->has_presence ? presence : t->detection_score;
+    } else if (!t->detected) {
+        t->lost_following = true;
+    }
+}
+
+bool fm_tracker_refine(fm_tracker *t, fm_roi *roi)
+{
+    if (!t->found || !t->anew || t->options.look == FM_LOOK_UPRIGHT)
+        return false;
+    const fm_roi closer = fm_roi_from_landmarks(t->raw, t->topology);
+    if (!roi_is_plausible(&closer, t->width, t->height))
+        return false;
+    *roi = t->roi = closer;
+    t->looking = true;
+    return true;
+}
+
+bool fm_tracker_wants_detection(const fm_tracker *t)
+{
+    return t->lost_following && !t->detected;
 }
 
 static void smooth_points(fm_tracker *t, fm_point3 *out)
 {
     const double size = face_size(t->raw, t->topology);
-    const fm_point2 centre = eye_centre(t->raw, t->topology);
-    if (t->smoothing && is_other_face(t, centre, size))
+    if (t->smoothing && is_other_face(t))
         reset_smoothing(t);
-    const double dt = t->smoothing ? t->seconds - t->smooth_seconds : 0.0;
+    const double dt = t->smoothing ? t->seconds - t->last_seconds : 0.0;
     for (int i = 0; i < t->topology->count; i++) {
         point_filter *f = &t->filter[i];
         out[i].x = (float)fm_one_euro_apply(&f->x, t->raw[i].x, size, dt);
@@ -282,9 +307,29 @@ static void smooth_points(fm_tracker *t, fm_point3 *out)
         out[i].z = (float)fm_one_euro_apply(&f->z, t->raw[i].z, size, dt);
     }
     t->smoothing = true;
-    t->smooth_seconds = t->seconds;
-    t->last_centre = centre;
-    t->last_size = size;
+}
+
+/* The face's box, and what it teaches about the boxes of the frames until the next detection. */
+static void find_box(fm_tracker *t)
+{
+    const fm_box tight = fm_box_of_points(t->raw, t->topology->count);
+    if (t->has_detection && fm_box_relate(&t->detection, &tight, &t->relation))
+        t->box = t->detection;
+    else
+        t->box = fm_box_expected(&tight, &t->relation);
+}
+
+static void remember(fm_tracker *t)
+{
+    t->last_seconds = t->seconds;
+    t->last_centre = eye_centre(t->raw, t->topology);
+    t->last_size = face_size(t->raw, t->topology);
+    /* The raw points, since a lagging roi would let the face slip out of it. */
+    t->following = fm_look_at_landmarks(t->options.look, t->raw, t->topology, &t->relation, &t->next_roi);
+    if (t->following) {
+        t->last_roi = t->next_roi;
+        t->seen = true;
+    }
 }
 
 void fm_tracker_end(fm_tracker *t, fm_face *face)
@@ -295,6 +340,7 @@ void fm_tracker_end(fm_tracker *t, fm_face *face)
     face->roi = t->roi;
     face->count = 0;
     t->looking = false;
+    t->undetected = t->detected ? 0 : t->undetected + 1;
     if (!t->found) {
         reset_smoothing(t);
         return;
@@ -306,10 +352,8 @@ void fm_tracker_end(fm_tracker *t, fm_face *face)
         smooth_points(t, face->points);
     else
         memcpy(face->points, t->raw, bytes);
-
-    /* The raw points, since a lagging roi would let the face slip out of it. */
-    t->next_roi = fm_roi_from_landmarks(t->raw, t->topology);
-    t->following = true;
-    t->last_roi = t->next_roi;
-    t->seen = true;
+    find_box(t);
+    face->box = t->box;
+    face->box_relation = t->relation;
+    remember(t);
 }

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "face/attention.h"
+#include "face/facemesh.h"
 #include "face/tracker.h"
 #include "inference/session.h"
 #include "models/import.h"
@@ -165,8 +166,10 @@ static inline void mesh_track(mesh_models *m, fm_tracker *t, const fm_image *ima
         }
         if (have) {
             float logit = 0.0f;
+            static fm_point3 points[FM_LANDMARKS_MAX];
             const float *raw = mesh_landmarks(m, image, &roi, &logit);
-            fm_tracker_landmarks(t, raw, logit);
+            const bool placed = fm_landmarks_from_network(raw, fm_topology_mesh468.count, FM_FACEMESH_SIZE, &roi, points);
+            fm_tracker_landmarks(t, points, placed ? fm_sigmoid(logit) : 0.0f);
         }
         have = false;
     } while (fm_tracker_wants_detection(t));

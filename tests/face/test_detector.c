@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "face/detector.h"
-#include "face/tracker.h"
+#include "face/facemesh.h"
 
 typedef struct tensors {
     float regressors[FM_BLAZEFACE_ANCHORS][FM_BLAZEFACE_VALUES];

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "face/detector.h"
+#include "face/facemesh.h"
 #include "face/image.h"
 #include "face/image_grid.h"
-#include "face/tracker.h"
 
 enum { PADDING = 7 }; /* bytes after each row, so that a wrong stride shows */
 
