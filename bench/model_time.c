@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "inference/session.h"
-#include "models/find.h"
+#include "models/pack.h"
 
 enum { RUNS_DEFAULT = 200, RUNS_MAX = 1000000, MODELS = 3 };
 
@@ -128,36 +128,39 @@ static void print_json(const timing *t, int count, int runs, const char *version
     printf("\n]}\n");
 }
 
-static fm_status measure(const char *models_dir, int runs, bool json, fm_error *err)
+static fm_status measure(const char *pack_name, int runs, bool json, fm_error *err)
 {
-    fm_model_files *files = calloc(1, sizeof *files);
-    if (!files)
-        return fm_fail(err, FM_E_NO_MEMORY, "out of memory");
+    static const struct {
+        const char *name;
+        fm_model_role role;
+        const char *variant;
+    } models[MODELS] = {
+        {"BlazeFace", FM_ROLE_DETECTOR, NULL},
+        {"FaceMesh", FM_ROLE_LANDMARKER, "attention"}, /* what a run takes by default */
+        {"FaceMesh_plain", FM_ROLE_LANDMARKER, "plain"},
+    };
+    fm_pack *pack = NULL;
     fm_runtime *runtime = NULL;
-    /* "FaceMesh" is what a run takes by default, the attention mesh. */
-    timing timings[MODELS] = {{.name = "BlazeFace"}, {.name = "FaceMesh"}, {.name = "FaceMesh_plain"}};
-    fm_model_files plain;
-    fm_status status = fm_models_find(models_dir, FM_LANDMARKS_ATTENTION, files, err);
-    if (status == FM_OK)
-        status = fm_models_find(models_dir, FM_LANDMARKS_PLAIN, &plain, err);
+    timing timings[MODELS] = {0};
+    fm_status status = fm_pack_find(&pack, pack_name, err);
     if (status == FM_OK)
         status = fm_runtime_create(&runtime, NULL, NULL, err);
-    if (status == FM_OK)
-        status = time_model(runtime, files->detector, runs, &timings[0], err);
-    if (status == FM_OK)
-        status = time_model(runtime, files->landmarker, runs, &timings[1], err);
-    if (status == FM_OK)
-        status = time_model(runtime, plain.landmarker, runs, &timings[2], err);
+    for (int i = 0; i < MODELS && status == FM_OK; i++) {
+        const fm_pack_model *model = fm_pack_model_of(pack, models[i].role, models[i].variant);
+        timings[i].name = models[i].name;
+        status = model ? time_model(runtime, model->path, runs, &timings[i], err)
+                       : fm_fail(err, FM_E_MODEL, "the pack '%s' has no model for %s", pack->name, models[i].name);
+    }
     if (status == FM_OK)
         (json ? print_json : print_table)(timings, MODELS, runs, fm_runtime_version(runtime));
     fm_runtime_destroy(&runtime);
-    free(files);
+    fm_pack_free(&pack);
     return status;
 }
 
 static int usage(FILE *stream, int code)
 {
-    fputs("Usage: model_time [--models DIR] [--runs N] [--json]\n"
+    fputs("Usage: model_time [--models PACK] [--runs N] [--json]\n"
           "Times the default models alone, on one thread.\n",
           stream);
     return code;
@@ -170,14 +173,14 @@ int main(int argc, char **argv)
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *models_dir = NULL;
+    const char *pack_name = NULL;
     long runs = RUNS_DEFAULT;
     bool json = false;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         char *end = NULL;
         switch (c) {
         case 'm':
-            models_dir = optarg;
+            pack_name = optarg;
             break;
         case 'n':
             runs = strtol(optarg, &end, 10);
@@ -196,7 +199,7 @@ int main(int argc, char **argv)
     if (optind != argc)
         return usage(stderr, 2);
     fm_error err = {0};
-    fm_status status = measure(models_dir, (int)runs, json, &err);
+    fm_status status = measure(pack_name, (int)runs, json, &err);
     if (status != FM_OK)
         fprintf(stderr, "model_time: %s\n", err.message);
     return fm_exit_code(status);

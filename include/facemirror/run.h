@@ -30,10 +30,7 @@ typedef enum fm_midline_mode {
     FM_MIDLINE_PUPILS      /* perpendicular bisector of the pupils */
 } fm_midline_mode;
 
-typedef enum fm_landmarks_model {
-    FM_LANDMARKS_ATTENTION = 0, /* default: the attention mesh, 478 points; lips, eyes and irises measured more closely */
-    FM_LANDMARKS_PLAIN          /* MediaPipe's face mesh, 468 points, in half the time */
-} fm_landmarks_model;
+enum { FM_DETECT_WHEN_LOST = -1 };
 
 typedef enum fm_run_mode {
     FM_MODE_MIRROR_AU = 0, /* videos and AU tables */
@@ -82,12 +79,14 @@ typedef struct fm_provider_options {
 typedef struct fm_run_options {
     const char *input;       /* video file, required */
     const char *output_dir;  /* NULL: beside the input */
-    const char *models_dir;  /* NULL: search path, see fm_models_find */
+    const char *models;      /* installed model pack or a pack's folder; NULL: the default pack, see fm_pack_find */
     const char *encoder;     /* NULL: first that works */
     const char *neutral_image; /* with FM_NEUTRAL_IMAGE */
     fm_run_mode mode;
     fm_midline_mode midline;
-    fm_landmarks_model landmarks;
+    const char *landmarks;   /* which of the pack's landmark models: "attention", "plain"; NULL: its first */
+    int detector_interval;   /* frames after which the detector must see a followed face again; FM_DETECT_WHEN_LOST;
+                                0: when lost, or 15 where the landmark model gives no presence score */
     fm_neutral_kind neutral;
     double neutral_seconds;
     double start, duration;  /* seconds from the clip's beginning; duration 0: to the end */

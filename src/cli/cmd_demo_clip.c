@@ -18,7 +18,7 @@ static const char help[] =
     "      --fps F          frames per second (30)\n"
     "      --size WxH       picture size, even numbers (720x960)\n"
     "      --smile SIDE     the patient's side that smiles: left or right (left)\n"
-    "      --models DIR     where the ONNX models are\n"
+    "      --models PACK    a model pack that has the plain face mesh: its name or folder\n"
     "      --overwrite      replace files that are there\n"
     "  -q, --quiet          say nothing on success\n";
 
@@ -71,7 +71,7 @@ static int take_option(int c, char **argv, fm_demo_options *options, bool *quiet
             return fm_cli_usage("demo-clip", "'%s' is no side: left or right", optarg);
         return -1;
     case OPT_MODELS:
-        options->models_dir = optarg;
+        options->models = optarg;
         return -1;
     case OPT_OVERWRITE:
         options->overwrite = true;

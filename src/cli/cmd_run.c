@@ -24,7 +24,10 @@ static const char help[] =
     "      --overwrite       replace outputs that are there\n"
     "      --mode MODE       mirror+au (default), mirror, au\n"
     "      --midline KIND    robust (default), brow-chin, pupils\n"
-    "      --landmarks KIND  attention (default: 478 points, lips and eyes closely), plain (faster)\n"
+    "      --landmarks KIND  which of the pack's landmark models; of the default pack: attention\n"
+    "                        (default: 478 points, lips and eyes closely), plain (faster)\n"
+    "      --detector-interval N   the detector looks every N frames also while a face is followed;\n"
+    "                        0: only when it is lost (default: 0, or 15 with STAR)\n"
     "      --neutral T       the face is neutral at T seconds (default: estimated over the clip)\n"
     "      --neutral-image F a still of the neutral face\n"
     "      --start T         begin at T seconds (or M:SS)\n"
@@ -38,7 +41,7 @@ static const char help[] =
     "      --landmarks-csv   also STEM_landmarks.csv\n"
     "      --encoder NAME    videotoolbox, nvenc, qsv, vaapi, x264 or FFmpeg's name\n"
     "                        (default: the first of these that works here)\n"
-    "      --models DIR      where the ONNX models are\n"
+    "      --models PACK     a model pack: the name of an installed one, or a folder\n"
     "      --ep NAME         where models run: auto (default: the fastest of what works here), cpu,\n"
     "                        coreml, cuda, tensorrt, openvino, webgpu, xnnpack...; MODEL=NAME for\n"
     "                        one model (BlazeFace, FaceMesh); may be repeated\n"
@@ -60,6 +63,7 @@ enum {
     OPT_MODE,
     OPT_MIDLINE,
     OPT_MESH,
+    OPT_INTERVAL,
     OPT_NEUTRAL,
     OPT_NEUTRAL_IMAGE,
     OPT_START,
@@ -93,6 +97,7 @@ static const struct option long_options[] = {
     {"mode", required_argument, NULL, OPT_MODE},
     {"midline", required_argument, NULL, OPT_MIDLINE},
     {"landmarks", required_argument, NULL, OPT_MESH},
+    {"detector-interval", required_argument, NULL, OPT_INTERVAL},
     {"neutral", required_argument, NULL, OPT_NEUTRAL},
     {"neutral-image", required_argument, NULL, OPT_NEUTRAL_IMAGE},
     {"start", required_argument, NULL, OPT_START},
@@ -146,7 +151,6 @@ static bool take_value(int c, fm_run_options *o)
 {
     static const char *const modes[] = {"mirror+au", "mirror", "au"};       /* as fm_run_mode */
     static const char *const midlines[] = {"robust", "brow-chin", "pupils"}; /* as fm_midline_mode */
-    static const char *const meshes[] = {"attention", "plain"};             /* as fm_landmarks_model */
     int choice = 0;
     int64_t count = 0;
     bool good = true;
@@ -159,9 +163,9 @@ static bool take_value(int c, fm_run_options *o)
         good = choose(optarg, midlines, 3, &choice);
         o->midline = (fm_midline_mode)choice;
         break;
-    case OPT_MESH:
-        good = choose(optarg, meshes, 2, &choice);
-        o->landmarks = (fm_landmarks_model)choice;
+    case OPT_INTERVAL:
+        good = fm_cli_count(optarg, INT_MAX, &count);
+        o->detector_interval = count > 0 ? (int)count : FM_DETECT_WHEN_LOST;
         break;
     case OPT_SORT:
         good = fm_cli_sort(optarg, &o->profile.sort);
@@ -254,7 +258,10 @@ static int take_option(int c, char **argv, run_command *command)
         o->encoder = optarg;
         return -1;
     case OPT_MODELS:
-        o->models_dir = optarg;
+        o->models = optarg;
+        return -1;
+    case OPT_MESH:
+        o->landmarks = optarg;
         return -1;
     case OPT_EP:
         return fm_cli_words_add(&command->ep, optarg, "run", "--ep");

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "canvas.h"
-#include "pipeline/face_models.h"
+#include "pipeline/face_runner.h"
 #include "truth.h"
 #include "video/compat.h"
 #include "video/reader.h"
@@ -103,7 +103,7 @@ static fm_status take_options(clip *c, const fm_demo_options *options, fm_error 
 /* The second look starts from the landmarks of the first, as tracking does: it is the one to compare a clip with. */
 static fm_status look_twice(fm_face_models *models, const fm_image *image, fm_face *face, fm_error *err)
 {
-    fm_tracker_options options = fm_tracker_defaults();
+    fm_tracker_options options = fm_face_runner_tracking(models);
     options.smooth = false;
     fm_tracker *tracker = NULL;
     fm_face_runner *runner = NULL;
@@ -120,7 +120,9 @@ static fm_status look_twice(fm_face_models *models, const fm_image *image, fm_fa
 static fm_status find_face(clip *c, const fm_image *image, fm_error *err)
 {
     fm_face_models *models;
-    fm_status status = fm_face_models_open(&models, c->options.models_dir, NULL, NULL, err);
+    /* The warp knows the plain mesh's points. */
+    const fm_face_models_options options = {.pack = c->options.models, .landmarks = "plain"};
+    fm_status status = fm_face_models_open(&models, &options, err);
     if (status != FM_OK)
         return status;
     fm_face *face = calloc(1, sizeof *face);

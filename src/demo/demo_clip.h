@@ -19,7 +19,7 @@ typedef struct fm_demo_options {
     const char *portrait;   /* still with one face; NULL: the astronaut that the set-up unpacked */
     const char *output;     /* video file, required */
     const char *truth_csv;  /* NULL: none; columns frame,timestamp,phase,x_0,y_0,...: true landmarks in pixels */
-    const char *models_dir; /* NULL: search path */
+    const char *models;     /* pack with the plain face mesh: name or folder; NULL: the default pack */
     double seconds;         /* 0: 6 */
     double fps;             /* 0: 30 */
     int width, height;      /* 0: 720 x 960; even */

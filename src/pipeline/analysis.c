@@ -14,7 +14,7 @@ struct fm_analysis {
     const fm_topology *topology;
     fm_midline_mode mode;
     bool smooth;
-    fm_tracker_options smoothing;
+    fm_tracker_options tracking;
     fm_midline_filter filter;
     bool has_line;
     fm_line line;
@@ -31,19 +31,21 @@ fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
     a->topology = fm_face_models_topology(models);
     a->mode = options->midline;
     a->smooth = !options->no_smooth;
-    a->smoothing = fm_tracker_defaults();
-    a->smoothing.smooth = a->smooth;
+    a->tracking = fm_face_runner_tracking(models);
+    a->tracking.smooth = a->smooth;
     if (options->smooth_cutoff_hz > 0)
-        a->smoothing.min_cutoff_hz = options->smooth_cutoff_hz;
+        a->tracking.min_cutoff_hz = options->smooth_cutoff_hz;
     if (options->smooth_beta > 0)
-        a->smoothing.beta = options->smooth_beta;
-    fm_midline_filter_init(&a->filter, a->smoothing.min_cutoff_hz, a->smoothing.beta);
+        a->tracking.beta = options->smooth_beta;
+    if (options->detector_interval != 0)
+        a->tracking.detect_every = options->detector_interval > 0 ? options->detector_interval : 0;
+    fm_midline_filter_init(&a->filter, a->tracking.min_cutoff_hz, a->tracking.beta);
     const fm_face_runner_flags flags = options->no_flip_average
                                            ? FM_FACE_RUNNER_DETECTS
                                            : FM_FACE_RUNNER_DETECTS | FM_FACE_RUNNER_AVERAGES_FLIP;
     fm_status status = fm_face_runner_create(&a->runner, models, flags, err);
     if (status == FM_OK)
-        status = fm_tracker_create(&a->tracker, a->topology, &a->smoothing, err);
+        status = fm_tracker_create(&a->tracker, a->topology, &a->tracking, err);
     if (status != FM_OK) {
         fm_analysis_destroy(&a);
         return status;

@@ -8,12 +8,12 @@
 #define FM_PIPELINE_ANALYSIS_H
 
 #include "facemirror/run.h"
-#include "pipeline/face_models.h"
+#include "pipeline/face_runner.h"
 #include "pipeline/work.h"
 
 typedef struct fm_analysis fm_analysis;
 
-/* Uses midline, no_smooth, smooth_* and no_flip_average of the options. */
+/* Uses midline, no_smooth, smooth_*, no_flip_average and detector_interval of the options. */
 fm_status fm_analysis_create(fm_analysis **out, fm_face_models *models,
                              const fm_run_options *options, fm_error *err);
 void fm_analysis_destroy(fm_analysis **analysis);

@@ -17,7 +17,7 @@
 #include "face/mtl.h"
 #include "face/tracker.h"
 #include "facemirror/run.h" /* FM_AU_BATCH_MAX */
-#include "pipeline/face_models.h"
+#include "pipeline/face_runner.h"
 
 typedef struct fm_au_estimator fm_au_estimator;
 

@@ -19,20 +19,17 @@ static fm_status look(geometry *g, const fm_au_view *view, fm_au_sample *sample,
     fm_mirrored_points(view->face->points, g->topology, view->line, view->keep, expected);
     const fm_roi roi = fm_roi_from_landmarks(expected, g->topology);
 
-    const float *raw;
-    float logit;
+    fm_point3 measured[FM_LANDMARKS_MAX];
+    float presence;
     fm_status status;
     {
         FMP_CONTEXT("AU_"); /* told apart from the tracker's landmarker: AU_FaceMesh_... */
-        status = fm_face_runner_landmarks(g->runner, view->mirrored, &roi, &raw, &logit, err);
+        status = fm_face_runner_landmarks(g->runner, view->mirrored, &roi, measured, &presence, err);
     }
     if (status != FM_OK)
         return status;
     FMP_SCOPE("AU_EXTRACTION", "au_measure");
-    fm_point3 measured[FM_LANDMARKS_MAX];
-    const float presence = fm_sigmoid(logit);
-    if (!(presence >= MIN_PRESENCE) ||
-        !fm_landmarks_from_network(raw, g->topology->count, FM_FACEMESH_SIZE, &roi, measured))
+    if (!(presence >= MIN_PRESENCE))
         return FM_OK;
     sample->confidence = presence;
     fm_mirrored_restore_width(measured, g->topology, view->line, view->pose->inter_ocular);

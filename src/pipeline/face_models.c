@@ -5,146 +5,212 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/file.h"
-#include "fmprof/fmprof.h"
-#include "models/find.h"
+#include "inference/open_many.h"
+#include "pipeline/default_pack.h"
+#include "pipeline/detector_run.h"
+#include "pipeline/face_model_facts.h"
 #include "pipeline/landmarker.h"
-
-#define DETECTOR_NAME "BlazeFace"
-#define LANDMARKER_NAME "FaceMesh"
-#define MIN_DETECTION_SCORE 0.5f /* MediaPipe's default minDetectionConfidence */
-
-const char *const fm_face_model_names[FM_FACE_MODELS] = {DETECTOR_NAME, LANDMARKER_NAME};
+#include "pipeline/model_check.h"
 
 struct fm_face_models {
     fm_runtime *runtime;
-    fm_session *detector, *landmarker;
-    int boxes, scores; /* output indices of the detector */
-    fm_landmarker mesh;
-    fm_model_files files;
+    fm_pack *pack;
+    fm_face_model model[FM_ROLES]; /* spec NULL: not loaded */
+    const fm_topology *topology;
     char runtime_text[64];
-    fm_report_operator *fallbacks[FM_FACE_MODELS]; /* operator types on the CPU beside an accelerator */
-    size_t fallback_counts[FM_FACE_MODELS];
+    fm_report_operator *fallbacks[FM_ROLES]; /* operator types on the CPU beside an accelerator */
+    size_t fallback_counts[FM_ROLES];
 };
 
-struct fm_face_runner {
-    const fm_face_models *models;
-    fm_binding *detector, *landmarker;
-    float refined[3 * FM_LANDMARKS_MAX]; /* points that the network gives in parts */
-    float *averaged; /* landmarks of both looks, when asked for; else NULL */
-    /* profiler sites: named by model and by where it runs */
-    const fmp_site *detector_pre, *detector_run, *detector_post;
-    const fmp_site *landmarker_pre, *landmarker_run, *landmarker_post;
-};
+/* --- which models ---------------------------------------------------------- */
 
-static fm_status expect_input(const fm_session *session, const char *file, int size, fm_error *err)
+/* The variants of the pack's landmarkers, for the message. */
+static void list_variants(const fm_pack *pack, char *text, size_t size)
 {
-    const fm_tensor_info *info = fm_session_input_count(session) == 1 ? fm_session_input(session, 0) : NULL;
-    if (!info || info->rank != 4 || info->dims[1] != 3 || info->dims[2] != size || info->dims[3] != size)
-        return fm_fail(err, FM_E_MODEL, "'%s' does not take one input of 1x3x%dx%d", file, size, size);
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < pack->model_count && used < size; i++) {
+        const fm_pack_model *m = &pack->models[i];
+        if (m->role != FM_ROLE_LANDMARKER || !*m->variant)
+            continue;
+        const int n = snprintf(text + used, size - used, "%s%s", used ? ", " : "", m->variant);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static fm_status choose_landmarker(fm_face_models *m, const char *variant, fm_error *err)
+{
+    const fm_pack_model *chosen = fm_pack_model_of(m->pack, FM_ROLE_LANDMARKER, variant);
+    m->model[FM_ROLE_LANDMARKER].spec = chosen;
+    if (chosen || !variant || !fm_pack_model_of(m->pack, FM_ROLE_LANDMARKER, NULL))
+        return FM_OK;
+    char variants[200];
+    list_variants(m->pack, variants, sizeof variants);
+    if (!*variants)
+        return fm_fail(err, FM_E_USAGE, "the pack '%s' has one landmark model and no '%s' beside it", m->pack->name, variant);
+    return fm_fail(err, FM_E_USAGE, "the pack '%s' has no landmark model '%s'; it has: %s", m->pack->name, variant, variants);
+}
+
+static fm_status choose_models(fm_face_models *m, const fm_face_models_options *o, fm_error *err)
+{
+    fm_status status = choose_landmarker(m, o->landmarks && *o->landmarks ? o->landmarks : NULL, err);
+    if (status != FM_OK)
+        return status;
+    m->model[FM_ROLE_DETECTOR].spec = fm_pack_model_of(m->pack, FM_ROLE_DETECTOR, NULL);
+    if (o->action_units)
+        m->model[FM_ROLE_AU_ESTIMATOR].spec = fm_pack_model_of(m->pack, FM_ROLE_AU_ESTIMATOR, NULL);
+    if (o->blendshapes)
+        m->model[FM_ROLE_BLENDSHAPES].spec = fm_pack_model_of(m->pack, FM_ROLE_BLENDSHAPES, NULL);
+    for (int role = FM_ROLE_DETECTOR; role <= FM_ROLE_LANDMARKER; role++)
+        if (!m->model[role].spec)
+            return fm_fail(err, FM_E_MODEL, "the pack '%s' has no %s, which a run needs", m->pack->name,
+                           fm_model_role_name((fm_model_role)role));
+    m->topology = fm_topology_named(m->model[FM_ROLE_LANDMARKER].spec->topology);
+    if (!m->topology)
+        return fm_fail(err, FM_E_MODEL, "the pack '%s' has landmarks of an unknown kind, '%s'", m->pack->name,
+                       m->model[FM_ROLE_LANDMARKER].spec->topology);
     return FM_OK;
 }
 
-typedef struct loading {
-    const fm_provider_options *providers;
-    fm_runtime_log *on_log;
-    void *opaque;
-} loading;
-
-static fm_status open_session(fm_session **out, fm_face_models *m, const char *name, const char *file,
-                              const loading *how, fm_error *err)
+static fm_status check_providers(const fm_face_models *m, const fm_provider_options *providers, fm_error *err)
 {
-    const fm_session_options options = {
-        .intra_threads = 1,
-        .provider = how->providers ? fm_provider_for(how->providers, name) : (fm_provider){0},
+    const char *names[FM_ROLES];
+    size_t count = 0;
+    for (int role = 0; role < FM_ROLES; role++)
+        if (m->model[role].spec)
+            names[count++] = m->model[role].spec->name;
+    return providers ? fm_provider_options_check(providers, names, count, err) : FM_OK;
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static bool replicates_edges(fm_decoding decoding)
+{
+    return decoding == FM_DECODING_FACEMESH || decoding == FM_DECODING_ATTENTION || decoding == FM_DECODING_FACEMESH_V2;
+}
+
+static fm_crop_options crop_of(const fm_pack_model *spec)
+{
+    const fm_pack_input *in = &spec->input;
+    fm_crop_options crop = {
+        .size = in->width == in->height ? in->width : 0,
+        .scale = in->scale,
+        .bias = in->bias,
+        .border = replicates_edges(spec->decoding) ? FM_BORDER_REPLICATE : FM_BORDER_ZERO,
+        .bgr = in->bgr,
     };
-    fm_status status = fm_session_open(out, m->runtime, file, &options, err);
-    const char *reason = status == FM_OK ? fm_session_fallback_reason(*out) : NULL;
-    if (reason && how->on_log && strcasecmp(fm_session_asked(*out), "auto") != 0) {
-        char text[1400];
-        snprintf(text, sizeof text, "%s was asked for on %s and runs on %s: %s", name, fm_session_asked(*out),
-                 fm_session_backend(*out), reason);
-        how->on_log(how->opaque, text);
+    memcpy(crop.mean, in->mean, sizeof crop.mean);
+    memcpy(crop.deviation, in->deviation, sizeof crop.deviation);
+    return crop;
+}
+
+/* Size of the input in trial runs, of a picture of the clip. */
+static void trial_size(const fm_pack_model *spec, const fm_face_models_options *o, int64_t dims[4])
+{
+    enum { UNKNOWN = 640 };
+    int width = spec->input.width, height = spec->input.height;
+    if (spec->decoding == FM_DECODING_RETINAFACE && width == 0) {
+        fm_retinaface_input input;
+        const bool known = o->width > 0 && o->height > 0 && fm_detector_input(spec, o->width, o->height, &input);
+        width = known ? input.width : UNKNOWN;
+        height = known ? input.height : UNKNOWN;
+    }
+    const int64_t size[] = {1, 3, height, width};
+    memcpy(dims, size, sizeof size);
+}
+
+static fm_status compare_hash(void *opaque, fm_error *err)
+{
+    const fm_pack_model *spec = opaque;
+    return *spec->sha256 ? fm_pack_check_file(spec, err) : FM_OK;
+}
+
+static fm_status open_sessions(fm_face_models *m, const fm_face_models_options *o, fm_error *err)
+{
+    fm_session_request requests[FM_ROLES];
+    int64_t dims[FM_ROLES][4];
+    int count = 0;
+    for (int role = 0; role < FM_ROLES; role++) {
+        fm_face_model *model = &m->model[role];
+        if (!model->spec)
+            continue;
+        model->crop = crop_of(model->spec);
+        trial_size(model->spec, o, dims[role]);
+        const bool takes_pictures = role != FM_ROLE_BLENDSHAPES;
+        requests[count++] = (fm_session_request){
+            .path = model->spec->path,
+            .options = {
+                .intra_threads = 1,
+                .provider = o->providers ? fm_provider_for(o->providers, model->spec->name) : (fm_provider){0},
+                .input_dims = takes_pictures ? dims[role] : NULL,
+                .input_rank = takes_pictures ? 4 : 0,
+            },
+            .before = compare_hash,
+            .opaque = (void *)model->spec,
+            .out = &model->session,
+        };
+    }
+    return fm_sessions_open(requests, count, m->runtime, err);
+}
+
+static fm_status create_runtime(fm_face_models *m, const fm_face_models_options *o, fm_error *err)
+{
+    fm_status status = fm_runtime_create(&m->runtime, o->on_log, o->opaque, err);
+    for (int i = 0; status == FM_OK && o->providers && i < o->providers->library_count; i++)
+        status = fm_runtime_add_library(m->runtime, o->providers->libraries[i], err);
+    if (status == FM_OK)
+        snprintf(m->runtime_text, sizeof m->runtime_text, "ONNX Runtime %s", fm_runtime_version(m->runtime));
+    return status;
+}
+
+static void warn_of_fallback(const fm_face_model *model, const fm_face_models_options *o)
+{
+    const char *reason = fm_session_fallback_reason(model->session), *asked = fm_session_asked(model->session);
+    if (!reason || !o->on_log || strcasecmp(asked, "auto") == 0)
+        return;
+    char text[1400];
+    snprintf(text, sizeof text, "%s was asked for on %s and runs on %s: %s", model->spec->name, asked,
+             fm_session_backend(model->session), reason);
+    o->on_log(o->opaque, text);
+}
+
+/* Everything that is loaded is what the manifest says, and has its facts. */
+static fm_status accept(fm_face_models *m, const fm_face_models_options *o, fm_error *err)
+{
+    fm_status status = FM_OK;
+    for (int role = 0; role < FM_ROLES && status == FM_OK; role++) {
+        const fm_face_model *model = &m->model[role];
+        if (!model->spec)
+            continue;
+        warn_of_fallback(model, o);
+        status = fm_model_check(model->spec, model->session, err);
+        if (status == FM_OK)
+            status = fm_face_model_fallbacks(model->session, &m->fallbacks[role], &m->fallback_counts[role], err);
     }
     return status;
 }
 
-/* The operator types that run on the CPU although the model has an accelerator, for the report. */
-static fm_status list_fallbacks(fm_face_models *m, int index, const fm_session *session, fm_error *err)
-{
-    const fm_breakdown *b = fm_session_breakdown(session);
-    if (b->accelerator == 0 || b->cpu == 0)
-        return FM_OK;
-    fm_report_operator *list = calloc((size_t)b->type_count, sizeof *list);
-    if (!list)
-        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the models");
-    m->fallbacks[index] = list;
-    for (int i = 0; i < b->type_count; i++)
-        if (b->types[i].cpu > 0)
-            list[m->fallback_counts[index]++] = (fm_report_operator){.type = b->types[i].op_type, .count = b->types[i].cpu};
-    return FM_OK;
-}
-
-static fm_status add_libraries(fm_face_models *m, const fm_provider_options *providers, fm_error *err)
-{
-    fm_status status = FM_OK;
-    for (int i = 0; providers && status == FM_OK && i < providers->library_count; i++)
-        status = fm_runtime_add_library(m->runtime, providers->libraries[i], err);
-    return status;
-}
-
-static fm_status load(fm_face_models *m, fm_landmarks_model landmarks, const loading *how, fm_error *err)
-{
-    fm_status status = open_session(&m->detector, m, DETECTOR_NAME, m->files.detector, how, err);
-    if (status == FM_OK)
-        status = open_session(&m->landmarker, m, LANDMARKER_NAME, m->files.landmarker, how, err);
-    if (status == FM_OK)
-        status = list_fallbacks(m, 0, m->detector, err);
-    if (status == FM_OK)
-        status = list_fallbacks(m, 1, m->landmarker, err);
-    if (status == FM_OK)
-        status = expect_input(m->detector, m->files.detector, FM_BLAZEFACE_SIZE, err);
-    if (status == FM_OK)
-        status = fm_expect_output(m->detector, m->files.detector, "regressors",
-                                  (size_t)FM_BLAZEFACE_ANCHORS * FM_BLAZEFACE_VALUES, &m->boxes, err);
-    if (status == FM_OK)
-        status = fm_expect_output(m->detector, m->files.detector, "classificators",
-                                  FM_BLAZEFACE_ANCHORS, &m->scores, err);
-    if (status == FM_OK)
-        status = expect_input(m->landmarker, m->files.landmarker, FM_FACEMESH_SIZE, err);
-    if (status == FM_OK)
-        status = fm_landmarker_find(&m->mesh, m->landmarker, m->files.landmarker, landmarks, err);
-    return status;
-}
-
-fm_status fm_face_models_open(fm_face_models **out, const char *models_dir, fm_runtime_log *on_log,
-                              void *opaque, fm_error *err)
-{
-    return fm_face_models_open_on(out, models_dir, FM_LANDMARKS_PLAIN, NULL, on_log, opaque, err);
-}
-
-fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, fm_landmarks_model landmarks,
-                                 const fm_provider_options *providers, fm_runtime_log *on_log, void *opaque, fm_error *err)
+fm_status fm_face_models_open(fm_face_models **out, const fm_face_models_options *options, fm_error *err)
 {
     *out = NULL;
-    fm_status status = providers ? fm_provider_options_check(providers, fm_face_model_names, FM_FACE_MODELS, err) : FM_OK;
-    if (status != FM_OK)
-        return status;
     fm_face_models *m = calloc(1, sizeof *m);
     if (!m)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the models");
-    status = fm_models_find(models_dir, landmarks, &m->files, err);
+    fm_status status = fm_pack_find_or_default(&m->pack, options->pack, err);
     if (status == FM_OK)
-        status = fm_runtime_create(&m->runtime, on_log, opaque, err);
+        status = choose_models(m, options, err);
     if (status == FM_OK)
-        status = add_libraries(m, providers, err);
+        status = check_providers(m, options->providers, err);
     if (status == FM_OK)
-        status = load(m, landmarks, &(loading){providers, on_log, opaque}, err);
+        status = create_runtime(m, options, err);
+    if (status == FM_OK)
+        status = open_sessions(m, options, err);
+    if (status == FM_OK)
+        status = accept(m, options, err);
     if (status != FM_OK) {
         fm_face_models_close(&m);
         return status;
     }
-    snprintf(m->runtime_text, sizeof m->runtime_text, "ONNX Runtime %s", fm_runtime_version(m->runtime));
     *out = m;
     return FM_OK;
 }
@@ -154,18 +220,41 @@ void fm_face_models_close(fm_face_models **models)
     fm_face_models *m = *models;
     if (!m)
         return;
-    fm_session_close(&m->landmarker);
-    fm_session_close(&m->detector);
+    for (int role = 0; role < FM_ROLES; role++) {
+        fm_session_close(&m->model[role].session);
+        free(m->fallbacks[role]);
+    }
     fm_runtime_destroy(&m->runtime);
-    for (int i = 0; i < FM_FACE_MODELS; i++)
-        free(m->fallbacks[i]);
+    fm_pack_free(&m->pack);
     free(m);
     *models = NULL;
 }
 
+/* --- asking ---------------------------------------------------------------- */
+
+const fm_face_model *fm_face_models_get(const fm_face_models *m, fm_model_role role)
+{
+    return m->model[role].spec ? &m->model[role] : NULL;
+}
+
+int fm_face_model_output(const fm_face_model *model, const char *key)
+{
+    return fm_model_output(model->spec, model->session, key);
+}
+
+const fm_pack *fm_face_models_pack(const fm_face_models *m)
+{
+    return m->pack;
+}
+
 const fm_topology *fm_face_models_topology(const fm_face_models *m)
 {
-    return m->mesh.topology;
+    return m->topology;
+}
+
+fm_look fm_face_models_look(const fm_face_models *m)
+{
+    return m->model[FM_ROLE_LANDMARKER].spec->decoding == FM_DECODING_STAR ? FM_LOOK_UPRIGHT : FM_LOOK_TURNED;
 }
 
 const char *fm_face_models_runtime(const fm_face_models *m)
@@ -173,208 +262,12 @@ const char *fm_face_models_runtime(const fm_face_models *m)
     return m->runtime_text;
 }
 
-static fm_report_model describe(const fm_face_models *m, int index, const char *path, const fm_session *session)
+int fm_face_models_describe(const fm_face_models *m, fm_report_model out[FM_ROLES])
 {
-    const fm_breakdown *b = fm_session_breakdown(session);
-    return (fm_report_model){
-        .name = fm_face_model_names[index],
-        .file = fm_path_name(path),
-        .backend = fm_session_backend(session),
-        .load_seconds = fm_session_load_seconds(session),
-        .has_breakdown = true,
-        .breakdown = {
-            .asked = fm_session_asked(session),
-            .reason = fm_session_fallback_reason(session),
-            .operators = b->operators,
-            .accelerator = b->accelerator,
-            .partitions = b->partitions,
-            .crossings = b->crossings,
-            .crossings_known = b->crossings_known,
-            .parameters = b->parameters < INT64_MAX ? (int64_t)b->parameters : INT64_MAX,
-            .weight_bytes = b->weight_bytes < INT64_MAX ? (int64_t)b->weight_bytes : INT64_MAX,
-            .fallbacks = m->fallbacks[index],
-            .fallback_count = m->fallback_counts[index],
-        },
-    };
-}
-
-void fm_face_models_describe(const fm_face_models *m, fm_report_model out[FM_FACE_MODELS])
-{
-    out[0] = describe(m, 0, m->files.detector, m->detector);
-    out[1] = describe(m, 1, m->files.landmarker, m->landmarker);
-}
-
-static const fmp_site *site(const char *category, const char *model, const char *what)
-{
-    char name[96];
-    snprintf(name, sizeof name, "%s_%s", model, what);
-    return fmp_site_get(category, name);
-}
-
-fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models,
-                                fm_face_runner_flags flags, fm_error *err)
-{
-    *out = NULL;
-    fm_face_runner *r = calloc(1, sizeof *r);
-    if (!r)
-        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the model buffers");
-    r->models = models;
-    fm_status status = fm_binding_create(&r->landmarker, models->landmarker, err);
-    if (status == FM_OK && (flags & FM_FACE_RUNNER_DETECTS))
-        status = fm_binding_create(&r->detector, models->detector, err);
-    if (status == FM_OK && (flags & FM_FACE_RUNNER_AVERAGES_FLIP)) {
-        r->averaged = calloc((size_t)models->mesh.topology->count * 3, sizeof *r->averaged);
-        if (!r->averaged)
-            status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the model buffers");
-    }
-    if (status != FM_OK) {
-        fm_face_runner_destroy(&r);
-        return status;
-    }
-    r->detector_pre = site("PREPROCESSING", DETECTOR_NAME, "preprocess");
-    r->detector_run = site("MODEL_INFERENCE", DETECTOR_NAME, fm_session_backend(models->detector));
-    r->detector_post = site("POSTPROCESSING", DETECTOR_NAME, "postprocess");
-    r->landmarker_pre = site("PREPROCESSING", LANDMARKER_NAME, "preprocess");
-    r->landmarker_run = site("MODEL_INFERENCE", LANDMARKER_NAME, fm_session_backend(models->landmarker));
-    r->landmarker_post = site("POSTPROCESSING", LANDMARKER_NAME, "postprocess");
-    *out = r;
-    return FM_OK;
-}
-
-void fm_face_runner_destroy(fm_face_runner **runner)
-{
-    fm_face_runner *r = *runner;
-    if (!r)
-        return;
-    fm_binding_destroy(&r->detector);
-    fm_binding_destroy(&r->landmarker);
-    free(r->averaged);
-    free(r);
-    *runner = NULL;
-}
-
-fm_status fm_face_runner_detect(fm_face_runner *r, const fm_image *image,
-                                fm_detection faces[FM_FACES_MAX], int *count, fm_error *err)
-{
-    *count = 0;
-    const fm_roi whole = fm_roi_letterbox(image->width, image->height);
-    {
-        FMP_SCOPE_SITE(r->detector_pre);
-        fm_image_crop(image, &whole, &fm_blazeface_crop, fm_binding_input(r->detector));
-    }
-    {
-        FMP_SCOPE_SITE(r->detector_run);
-        fm_status status = fm_binding_run(r->detector, err);
-        if (status != FM_OK)
-            return status;
-    }
-    FMP_SCOPE_SITE(r->detector_post);
-    *count = fm_blazeface_decode(fm_binding_output(r->detector, r->models->boxes),
-                                 fm_binding_output(r->detector, r->models->scores),
-                                 MIN_DETECTION_SCORE, &whole, faces, FM_FACES_MAX);
-    return FM_OK;
-}
-
-fm_status fm_face_runner_landmarks(fm_face_runner *r, const fm_image *image, const fm_roi *roi,
-                                   const float **raw, float *presence_logit, fm_error *err)
-{
-    {
-        FMP_SCOPE_SITE(r->landmarker_pre);
-        fm_image_crop(image, roi, &fm_facemesh_crop, fm_binding_input(r->landmarker));
-    }
-    FMP_SCOPE_SITE(r->landmarker_run);
-    fm_status status = fm_binding_run(r->landmarker, err);
-    *raw = fm_landmarker_points(&r->models->mesh, r->landmarker, r->refined, presence_logit);
-    return status;
-}
-
-/* Mirrors a planar tensor of `planes` pictures of size x size in place. */
-static void flip_tensor(float *tensor, int planes, int size)
-{
-    for (int row = 0; row < planes * size; row++) {
-        float *left = tensor + (size_t)row * (size_t)size, *right = left + size - 1;
-        for (; left < right; left++, right--) {
-            const float kept = *left;
-            *left = *right;
-            *right = kept;
-        }
-    }
-}
-
-/*
- * The network sees a picture and its mirror image a little differently (1 to
- * 2 % of the eye distance): its own asymmetry would be taken for the
- * patient's. The mean of both looks has none.
- */
-static fm_status add_flipped_look(fm_face_runner *r, const float **raw, float *presence_logit,
-                                  fm_error *err)
-{
-    const fm_topology *topology = r->models->mesh.topology;
-    float *first = r->averaged;
-    memcpy(first, *raw, (size_t)topology->count * 3 * sizeof *first);
-    {
-        FMP_SCOPE_SITE(r->landmarker_pre);
-        flip_tensor(fm_binding_input(r->landmarker), 3, FM_FACEMESH_SIZE);
-    }
-    {
-        FMP_SCOPE_SITE(r->landmarker_run);
-        fm_status status = fm_binding_run(r->landmarker, err);
-        if (status != FM_OK)
-            return status;
-    }
-    float flipped_logit;
-    const float *flipped = fm_landmarker_points(&r->models->mesh, r->landmarker, r->refined, &flipped_logit);
-    for (int i = 0; i < topology->count; i++) {
-        const float *partner = flipped + 3 * topology->mirror[i];
-        first[3 * i] = (first[3 * i] + ((float)FM_FACEMESH_SIZE - partner[0])) / 2;
-        first[3 * i + 1] = (first[3 * i + 1] + partner[1]) / 2;
-        first[3 * i + 2] = (first[3 * i + 2] + partner[2]) / 2;
-    }
-    *presence_logit = (*presence_logit + flipped_logit) / 2;
-    *raw = first;
-    return FM_OK;
-}
-
-static fm_status landmarks_into(fm_face_runner *r, fm_tracker *tracker, const fm_image *image,
-                                const fm_roi *roi, fm_error *err)
-{
-    const float *raw;
-    float logit;
-    fm_status status = fm_face_runner_landmarks(r, image, roi, &raw, &logit, err);
-    if (status == FM_OK && r->averaged)
-        status = add_flipped_look(r, &raw, &logit, err);
-    if (status == FM_OK) {
-        FMP_SCOPE_SITE(r->landmarker_post);
-        fm_tracker_landmarks(tracker, raw, logit);
-    }
-    return status;
-}
-
-static fm_status detect_into(fm_face_runner *r, fm_tracker *tracker, const fm_image *image,
-                             fm_error *err)
-{
-    fm_detection faces[FM_FACES_MAX];
-    int count;
-    fm_roi roi;
-    fm_status status = fm_face_runner_detect(r, image, faces, &count, err);
-    if (status == FM_OK && fm_tracker_detected(tracker, faces, count, &roi))
-        status = landmarks_into(r, tracker, image, &roi, err);
-    if (status == FM_OK && fm_tracker_refine(tracker, &roi))
-        status = landmarks_into(r, tracker, image, &roi, err);
-    return status;
-}
-
-fm_status fm_face_runner_track(fm_face_runner *r, fm_tracker *tracker, const fm_image *image,
-                               double seconds, fm_face *face, fm_error *err)
-{
-    fm_roi roi;
-    fm_status status;
-    if (fm_tracker_begin(tracker, image->width, image->height, seconds, &roi))
-        status = landmarks_into(r, tracker, image, &roi, err);
-    else
-        status = detect_into(r, tracker, image, err);
-    if (status == FM_OK && fm_tracker_wants_detection(tracker))
-        status = detect_into(r, tracker, image, err);
-    fm_tracker_end(tracker, face);
-    return status;
+    int count = 0;
+    for (int role = 0; role < FM_ROLES; role++)
+        if (m->model[role].spec)
+            out[count++] = fm_face_model_facts(m->model[role].spec, m->model[role].session, m->fallbacks[role],
+                                               m->fallback_counts[role]);
+    return count;
 }

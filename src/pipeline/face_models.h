@@ -1,66 +1,60 @@
 /*
- * The models of the default pack at work: detector and landmarker from
- * picture to faces and points, each step in its profiler scope.
+ * The models of a pack, loaded: what each is for, its session, and how its
+ * input is made. The stages' own buffers are in face_runner.h.
  *
- * fm_face_models is loaded once; each stage that runs a model makes its own
- * fm_face_runner (buffers for one thread).
- *
- * Thread-safety: fm_face_models is Safe after open; a fm_face_runner is Unsafe.
+ * Thread-safety: Safe after open.
  */
 #ifndef FM_PIPELINE_FACE_MODELS_H
 #define FM_PIPELINE_FACE_MODELS_H
 
-#include "face/tracker.h"
-#include "facemirror/error.h"
+#include "face/image.h"
+#include "face/look.h"
+#include "face/topology.h"
+#include "facemirror/run.h"
 #include "inference/session.h"
+#include "models/pack.h"
 #include "report/report.h"
 
 typedef struct fm_face_models fm_face_models;
-typedef struct fm_face_runner fm_face_runner;
 
-/* Finds, loads and checks both models, the plain mesh, for the CPU. `models_dir` may be NULL (search path). */
-fm_status fm_face_models_open(fm_face_models **out, const char *models_dir, fm_runtime_log *on_log,
-                              void *opaque, fm_error *err);
+/* One loaded model. */
+typedef struct fm_face_model {
+    const fm_pack_model *spec; /* of the pack */
+    fm_session *session;
+    fm_crop_options crop;      /* how its input is made; spec->input says the same. Size 0: any, or not square */
+} fm_face_model;
+
+typedef struct fm_face_models_options {
+    const char *pack;          /* name or folder; NULL: the default pack */
+    const char *landmarks;     /* variant of the landmarker; NULL: the pack's first */
+    bool blendshapes;          /* load that model, too, where the pack has one */
+    bool action_units;         /* load the AU estimator, where the pack has one */
+    int width, height;         /* of the pictures to come, for trials of models that take any size; 0: not known */
+    const fm_provider_options *providers; /* NULL: on the CPU */
+    fm_runtime_log *on_log;    /* warnings, from any thread; may be NULL */
+    void *opaque;
+} fm_face_models_options;
+
 /*
- * The same with the chosen landmark model and where `providers` say (NULL: on the CPU). A model that runs on the CPU although another provider was
- * asked for by name is a warning to `on_log`. FM_E_USAGE for a provider or a model that does not exist.
+ * Finds the pack, compares its files with their hashes, opens their sessions side by side, and checks inputs and
+ * outputs against the manifest. A model that runs on the CPU although another provider was asked for by name is a
+ * warning to on_log. FM_E_USAGE for a provider, a model, or a variant that does not exist, FM_E_MODEL.
  */
-fm_status fm_face_models_open_on(fm_face_models **out, const char *models_dir, fm_landmarks_model landmarks,
-                                 const fm_provider_options *providers, fm_runtime_log *on_log, void *opaque, fm_error *err);
+fm_status fm_face_models_open(fm_face_models **out, const fm_face_models_options *options, fm_error *err);
 void fm_face_models_close(fm_face_models **models);
 
+/* NULL: the pack has no such model, or it was not asked for. Detector and landmarker are always there. */
+const fm_face_model *fm_face_models_get(const fm_face_models *models, fm_model_role role);
+/* Index of the model's output for a key of its decoding; checked when the models were opened, so it is there. */
+int fm_face_model_output(const fm_face_model *model, const char *key);
+
+const fm_pack *fm_face_models_pack(const fm_face_models *models);
 const fm_topology *fm_face_models_topology(const fm_face_models *models);
+/* Where the landmarker looks. */
+fm_look fm_face_models_look(const fm_face_models *models);
 const char *fm_face_models_runtime(const fm_face_models *models); /* "ONNX Runtime 1.29.0" */
 
-enum { FM_FACE_MODELS = 2 };
-/* The models' names, by which providers are chosen and operations named. */
-extern const char *const fm_face_model_names[FM_FACE_MODELS];
-/* Facts for the report; what they point to lives as long as the models. */
-void fm_face_models_describe(const fm_face_models *models, fm_report_model out[FM_FACE_MODELS]);
-
-typedef enum fm_face_runner_flags {
-    FM_FACE_RUNNER_PLAIN = 0,
-    FM_FACE_RUNNER_DETECTS = 1,      /* can also run the detector */
-    FM_FACE_RUNNER_AVERAGES_FLIP = 2 /* track() takes the mean of the picture and its mirror image */
-} fm_face_runner_flags;
-
-/* Buffers for one caller. */
-fm_status fm_face_runner_create(fm_face_runner **out, fm_face_models *models,
-                                fm_face_runner_flags flags, fm_error *err);
-void fm_face_runner_destroy(fm_face_runner **runner);
-
-enum { FM_FACES_MAX = 16 };
-
-/* Finds faces in the whole picture; *count of them, by falling score. */
-fm_status fm_face_runner_detect(fm_face_runner *runner, const fm_image *image,
-                                fm_detection faces[FM_FACES_MAX], int *count, fm_error *err);
-
-/* Runs the landmarker on the roi. *raw points to count * 3 values in network units, valid until the next call. */
-fm_status fm_face_runner_landmarks(fm_face_runner *runner, const fm_image *image, const fm_roi *roi,
-                                   const float **raw, float *presence_logit, fm_error *err);
-
-/* One frame of tracking: detector when needed, landmarker, tracker. */
-fm_status fm_face_runner_track(fm_face_runner *runner, fm_tracker *tracker, const fm_image *image,
-                               double seconds, fm_face *face, fm_error *err);
+/* Facts for the report; what they point to lives as long as the models. Returns how many of FM_ROLES. */
+int fm_face_models_describe(const fm_face_models *models, fm_report_model out[FM_ROLES]);
 
 #endif

@@ -1,62 +1,45 @@
 #include "pipeline/landmarker.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "face/attention.h"
+#include "face/depth.h"
+#include "face/facemesh.h"
+#include "face/star.h"
 
-fm_status fm_expect_output(const fm_session *session, const char *file, const char *name,
-                           size_t count, int *index, fm_error *err)
+const fm_topology *fm_topology_named(const char *name)
 {
-    *index = fm_session_find_output(session, name);
-    if (*index < 0)
-        return fm_fail(err, FM_E_MODEL, "'%s' has no output '%s'; import the model again", file, name);
-    const fm_tensor_info *info = fm_session_output(session, *index);
-    if (info->count != count)
-        return fm_fail(err, FM_E_MODEL, "output '%s' of '%s' has %zu values where %zu are expected",
-                       name, file, info->count, count);
-    return FM_OK;
+    static const struct {
+        const char *name;
+        const fm_topology *topology;
+    } known[] = {{"mesh468", &fm_topology_mesh468}, {"mesh478", &fm_topology_mesh478}, {"wflw98", &fm_topology_wflw98}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i].name) == 0)
+            return known[i].topology;
+    return NULL;
 }
 
-typedef struct expectation {
-    const char *name;
-    size_t count;
-    int *index;
-} expectation;
-
-fm_status fm_landmarker_find(fm_landmarker *out, const fm_session *session, const char *file,
-                             fm_landmarks_model model, fm_error *err)
+void fm_landmarker_init(fm_landmarker *out, const fm_face_model *model)
 {
-    bool attention = model == FM_LANDMARKS_ATTENTION;
-    *out = (fm_landmarker){.model = model,
-                           .topology = attention ? &fm_topology_mesh478 : &fm_topology_mesh468};
-    const expectation plain_outputs[] = {
-        {"conv2d_21", 3 * (size_t)fm_topology_mesh468.count, &out->points},
-        {"conv2d_31", 1, &out->presence},
-        {0},
+    *out = (fm_landmarker){
+        .decoding = model->spec->decoding,
+        .topology = fm_topology_named(model->spec->topology),
+        .units = model->spec->decoding == FM_DECODING_STAR ? 1 : model->crop.size,
+        .points = fm_face_model_output(model, "points"),
+        .presence = fm_face_model_output(model, "presence"),
+        .lips = fm_face_model_output(model, "lips"),
+        .left_eye = fm_face_model_output(model, "left_eye"),
+        .right_eye = fm_face_model_output(model, "right_eye"),
+        .left_iris = fm_face_model_output(model, "left_iris"),
+        .right_iris = fm_face_model_output(model, "right_iris"),
     };
-    const expectation attention_outputs[] = {
-        {"output_mesh_identity", 3 * FM_ATTENTION_MESH, &out->points},
-        {"output_lips", 2 * FM_ATTENTION_LIPS, &out->lips},
-        {"output_left_eye", 2 * FM_ATTENTION_EYE, &out->left_eye},
-        {"output_right_eye", 2 * FM_ATTENTION_EYE, &out->right_eye},
-        {"output_left_iris", 2 * FM_ATTENTION_IRIS, &out->left_iris},
-        {"output_right_iris", 2 * FM_ATTENTION_IRIS, &out->right_iris},
-        {"conv_faceflag", 1, &out->presence},
-        {0},
-    };
-    fm_status status = FM_OK;
-    for (const expectation *e = attention ? attention_outputs : plain_outputs; status == FM_OK && e->name; e++)
-        status = fm_expect_output(session, file, e->name, e->count, e->index, err);
-    return status;
 }
 
-const float *fm_landmarker_points(const fm_landmarker *l, const fm_binding *binding, float *room,
-                                  float *presence_logit)
+static void refine(const fm_landmarker *l, const fm_binding *binding, float *room)
 {
-    *presence_logit = fm_binding_output(binding, l->presence)[0];
-    const float *points = fm_binding_output(binding, l->points);
-    if (l->model != FM_LANDMARKS_ATTENTION)
-        return points;
     const fm_attention_parts parts = {
-        .mesh = points,
+        .mesh = fm_binding_output(binding, l->points),
         .lips = fm_binding_output(binding, l->lips),
         .left_eye = fm_binding_output(binding, l->left_eye),
         .right_eye = fm_binding_output(binding, l->right_eye),
@@ -64,5 +47,53 @@ const float *fm_landmarker_points(const fm_landmarker *l, const fm_binding *bind
         .right_iris = fm_binding_output(binding, l->right_iris),
     };
     fm_attention_refine(&parts, room);
-    return room;
+}
+
+/* STAR's points as fractions of the crop; what is not finite stays so. */
+static void take_flat_points(const float *output, int count, float *room)
+{
+    for (int i = 0; i < count; i++) {
+        const fm_point2 p = fm_star_fraction(&output[2 * i]);
+        room[3 * i] = p.x;
+        room[3 * i + 1] = p.y;
+        room[3 * i + 2] = 0;
+    }
+}
+
+const float *fm_landmarker_points(const fm_landmarker *l, const fm_binding *binding, float *room,
+                                  float *presence_logit)
+{
+    const float *points = fm_binding_output(binding, l->points);
+    const float *presence = fm_binding_output(binding, l->presence);
+    *presence_logit = NAN;
+    if (presence) /* a score that is no number is none */
+        *presence_logit = isnan(presence[0]) ? -INFINITY : presence[0];
+    switch (l->decoding) {
+    case FM_DECODING_ATTENTION:
+        refine(l, binding, room);
+        return room;
+    case FM_DECODING_STAR:
+        take_flat_points(points, l->topology->count, room);
+        return room;
+    default:
+        return points;
+    }
+}
+
+void fm_landmarker_average(const fm_landmarker *l, float *first, const float *flipped)
+{
+    for (int i = 0; i < l->topology->count; i++) {
+        const float *partner = flipped + 3 * l->topology->mirror[i];
+        first[3 * i] = (first[3 * i] + ((float)l->units - partner[0])) / 2;
+        first[3 * i + 1] = (first[3 * i + 1] + partner[1]) / 2;
+        first[3 * i + 2] = (first[3 * i + 2] + partner[2]) / 2;
+    }
+}
+
+void fm_landmarker_place(const fm_landmarker *l, const float *values, float presence_logit, const fm_roi *roi,
+                         fm_point3 *points, float *presence)
+{
+    const bool placed = fm_landmarks_from_network(values, l->topology->count, l->units, roi, points) &&
+                        fm_depth_from_mean_face(points, l->topology);
+    *presence = !placed || presence_logit == INFINITY ? 0.0f : isnan(presence_logit) ? NAN : fm_sigmoid(presence_logit);
 }

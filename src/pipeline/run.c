@@ -277,6 +277,22 @@ static fm_status choose_encoder(run_state *run, fm_error *err)
     return status;
 }
 
+static fm_status open_models(run_state *run, fm_error *err)
+{
+    const fm_run_options *o = run->p.options;
+    const fm_face_models_options options = {
+        .pack = o->models,
+        .landmarks = o->landmarks,
+        .action_units = measures_aus(o),
+        .width = run->summary.width,
+        .height = run->summary.height,
+        .providers = &o->providers,
+        .on_log = warn,
+        .opaque = run,
+    };
+    return fm_face_models_open(&run->p.models, &options, err);
+}
+
 static fm_status set_up(run_state *run, fm_error *err)
 {
     fm_pipeline *p = &run->p;
@@ -305,7 +321,7 @@ static fm_status set_up(run_state *run, fm_error *err)
     memset(neutral, 0, sizeof neutral);
     status = plan_paths(run, err);
     if (status == FM_OK)
-        status = fm_face_models_open_on(&p->models, o->models_dir, o->landmarks, &o->providers, warn, run, err);
+        status = open_models(run, err);
     if (status == FM_OK && measures_aus(o) && o->neutral == FM_NEUTRAL_IMAGE)
         status = fm_neutral_image_measure(p->models, o, neutral, err);
     if (status == FM_OK)

@@ -112,11 +112,11 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
                               bool *json_written, fm_error *err)
 {
     *json_written = false;
-    fm_report_model models[FM_FACE_MODELS];
+    fm_report_model models[FM_ROLES];
     notes n = {.count = 0};
     collect_notes(&n, summary, run_status);
-    fm_face_models_describe(p->models, models);
-    note_fallbacks(&n, models, FM_FACE_MODELS);
+    const size_t model_count = (size_t)fm_face_models_describe(p->models, models);
+    note_fallbacks(&n, models, model_count);
 
     const fm_report_run run = {
         .program_version = FM_VERSION,
@@ -135,7 +135,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .peak_rss_bytes = peak_rss_bytes(),
         .threads = threads,
         .models = models,
-        .model_count = FM_FACE_MODELS,
+        .model_count = model_count,
         .notes = n.list,
         .note_count = n.count,
     };

@@ -57,19 +57,18 @@ class Attention(h.Case):
                       '--midline', 'pupils')
         self.assert_whole(out, 'face', FRAMES)
 
-    def test_a_missing_model_is_named(self):
+    def test_a_folder_without_manifest_is_no_pack(self):
         os.makedirs(self.path('plain-models'))
-        for name in ('face_detection_short_range.onnx', 'face_landmark.onnx'):
-            os.symlink(os.path.abspath(os.path.join(h.MODELS, name)), os.path.join(self.path('plain-models'), name))
-        done = h.run('run', self.clip, '-o', self.path('none'), '-q', '--models', self.path('plain-models'),
-                     '--landmarks', 'attention')
-        self.assertNotEqual(done.code, 0)
-        self.assertIn(MODEL, done.err)
+        os.symlink(os.path.abspath(os.path.join(h.MODELS, 'face_landmark.onnx')),
+                   os.path.join(self.path('plain-models'), 'face_landmark.onnx'))
+        done = h.run('run', self.clip, '-o', self.path('none'), '-q', '--models', self.path('plain-models'))
+        self.assertEqual(done.code, 8)
+        self.assertIn('pack.json', done.err)
 
     def test_an_unknown_kind(self):
-        done = h.run('run', self.clip, '--landmarks', 'better')
+        done = h.run('run', self.clip, '-o', self.path('none'), '--landmarks', 'better')
         self.assertEqual(done.code, 2)
-        self.assertIn("--landmarks does not take 'better'", done.err)
+        self.assertIn("no landmark model 'better'; it has: attention, plain", done.err)
 
 
 if __name__ == '__main__':

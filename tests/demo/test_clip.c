@@ -22,8 +22,8 @@
 #include "base/file.h"
 #include "demo/demo_clip.h"
 #include "demo/timeline.h"
-#include "models/find.h"
-#include "pipeline/face_models.h"
+#include "pipeline/default_pack.h"
+#include "pipeline/face_runner.h"
 #include "video/reader.h"
 
 enum { POINTS = 468, FRAMES_MAX = 256 };
@@ -48,16 +48,17 @@ static const char *models_dir(void)
 
 static void skip_without_deps(void)
 {
-    static fm_model_files files;
+    fm_pack *pack = NULL;
     fm_error err = {0};
     if (access(TEST_PORTRAIT, R_OK) != 0) {
         print_message("SKIPPED: no portrait at '%s'; run `make setup`\n", TEST_PORTRAIT);
         skip();
     }
-    if (fm_models_find(models_dir(), FM_LANDMARKS_PLAIN, &files, &err) != FM_OK) {
+    if (fm_pack_find_or_default(&pack, models_dir(), &err) != FM_OK) {
         print_message("SKIPPED: %s\n", err.message);
         skip();
     }
+    fm_pack_free(&pack);
 }
 
 /* --- reading the outputs ----------------------------------------------- */
@@ -107,7 +108,8 @@ static void track_video(const char *path, measured *m)
     AVFrame *frame = av_frame_alloc();
     AVPacket *packet = av_packet_alloc();
     assert_true(face && frame && packet);
-    assert_int_equal(fm_face_models_open(&models, models_dir(), NULL, NULL, &err), FM_OK);
+    const fm_face_models_options options = {.pack = models_dir(), .landmarks = "plain"};
+    assert_int_equal(fm_face_models_open(&models, &options, &err), FM_OK);
     assert_int_equal(fm_face_runner_create(&runner, models, FM_FACE_RUNNER_DETECTS, &err), FM_OK);
     assert_int_equal(fm_tracker_create(&tracker, fm_face_models_topology(models), &unsmoothed, &err), FM_OK);
     assert_int_equal(fm_reader_open(&reader, path, &(fm_reader_options){0}, &err), FM_OK);
@@ -266,7 +268,7 @@ static void clip_follows_its_truth(void **state)
     snprintf(video, sizeof video, "%s/clip.mp4", dir);
     snprintf(table, sizeof table, "%s/truth.csv", dir);
     const fm_demo_options options = {.portrait = TEST_PORTRAIT, .output = video, .truth_csv = table,
-                                     .models_dir = models_dir(), .fps = 15.0};
+                                     .models = models_dir(), .fps = 15.0};
     fm_error err = {0};
     if (fm_demo_clip(&options, &err) != FM_OK)
         fail_msg("%s", err.message);

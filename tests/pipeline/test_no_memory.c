@@ -80,7 +80,7 @@ static fm_status run(fm_run_summary *summary, fm_error *err)
     fm_run_options options = fm_run_defaults();
     options.input = clip;
     options.output_dir = folder;
-    options.models_dir = getenv("FACEMIRROR_MODELS");
+    options.models = getenv("FACEMIRROR_MODELS");
     options.max_frames = FRAMES;
     options.landmarks_csv = true;
     options.profile.compat_json = options.profile.trace = true;

@@ -59,7 +59,7 @@ static fm_run_options few_frames(void)
     fm_run_options options = fm_run_defaults();
     options.input = clip;
     options.output_dir = folder;
-    options.models_dir = getenv("FACEMIRROR_MODELS");
+    options.models = getenv("FACEMIRROR_MODELS");
     options.max_frames = 3;
     return options;
 }
