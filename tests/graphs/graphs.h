@@ -36,4 +36,12 @@ void gr_write_star(gr_net *net);
  */
 void gr_write_mtl(gr_net *net, int fragments);
 
+/*
+ * Not RetinaFace, but its input `input` [batch, 3, H, W] and its outputs `loc` [batch, N, 4], `conf` [batch, N, 2]
+ * and `landms` [batch, N, 10] with the right N for any size: a stand-in for tests of the wiring on machines that
+ * have no weights of RetinaFace. It takes a patch of skin-coloured ground for a face, as in the demo portrait.
+ * width and height: 0 leaves both open.
+ */
+void gr_write_retinaface_standin(gr_net *net, int width, int height);
+
 #endif

@@ -17,16 +17,25 @@ typedef struct order {
     const char *graph, *path;
     int64_t batch;
     int fragments;
+    int width, height; /* 0: open */
 } order;
 
 static int usage(FILE *stream, int code)
 {
-    fputs("Usage: make_graph [--dynamic] [--fragment N] star|mtl FILE.onnx\n"
-          "Writes a graph of that network's architecture with random weights, the same on every machine.\n"
+    fputs("Usage: make_graph [options] star|mtl|retinaface-standin FILE.onnx\n"
+          "Writes a graph of that network's architecture with random weights, the same on every machine;\n"
+          "the stand-in for RetinaFace finds skin colour.\n"
           "  --dynamic      the batch is open instead of 1\n"
-          "  --fragment N   mtl: N operators in between that accelerators refuse (0 to 32)\n",
+          "  --fragment N   mtl: N operators in between that accelerators refuse (0 to 32)\n"
+          "  --size WxH     retinaface-standin: a fixed input size (default: open)\n",
           stream);
     return code;
+}
+
+static bool read_size(const char *text, order *job)
+{
+    char rest;
+    return sscanf(text, "%5dx%5d%c", &job->width, &job->height, &rest) == 2 && job->width > 0 && job->height > 0;
 }
 
 static bool draw(gr_net *net, const order *job)
@@ -35,6 +44,8 @@ static bool draw(gr_net *net, const order *job)
         gr_write_star(net);
     else if (strcmp(job->graph, "mtl") == 0)
         gr_write_mtl(net, job->fragments);
+    else if (strcmp(job->graph, "retinaface-standin") == 0)
+        gr_write_retinaface_standin(net, job->width, job->height);
     else
         return false;
     return true;
@@ -61,6 +72,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"dynamic", no_argument, NULL, 'd'},
                                             {"fragment", required_argument, NULL, 'f'},
+                                            {"size", required_argument, NULL, 's'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     order job = {.batch = 1};
@@ -77,6 +89,10 @@ int main(int argc, char **argv)
             job.fragments = (int)n;
             break;
         }
+        case 's':
+            if (!read_size(optarg, &job))
+                return usage(stderr, 2);
+            break;
         case 'h':
             return usage(stdout, 0);
         default:
