@@ -7,11 +7,10 @@
  * of the TFLite tensors; inputs are NCHW float32 [1,3,H,W].
  *
  * Rank-4 outputs are NCHW too, so [1,1,1,C] comes out as [1,C,1,1].
- * Supported: float32 models with float32 or float16 weights made of ADD, MUL,
- * CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, MAX_POOL_2D, PAD, PRELU,
- * RELU, RELU6, RELU_N1_TO_1, RESHAPE and STRIDED_SLICE, and of MediaPipe's custom
- * operators (version 2) Landmarks2TransformMatrix, TransformTensorBilinear and
- * TransformLandmarks; the error names any other operator.
+ * Supported: float32 models with float32 or float16 weights made of ADD, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D,
+ * DEQUANTIZE, DIV, LOGISTIC, MAX_POOL_2D, MEAN, MUL, NEG, PAD, PRELU, RELU, RELU6, RELU_N1_TO_1, RESHAPE, RSQRT, SQRT,
+ * SQUARED_DIFFERENCE, STRIDED_SLICE, SUB, SUM and TRANSPOSE, and of MediaPipe's custom operators (version 2)
+ * Landmarks2TransformMatrix, TransformTensorBilinear and TransformLandmarks; the error names any other operator.
  *
  * Thread-safety: Safe (pure functions).
  */

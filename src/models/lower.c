@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* To support another operator: its number in tflite.h, its options in tflite.c, a function in lower_*.c, a line here. */
+/*
+ * To support another operator: its number in tflite.h, its options in tflite.c, a function in
+ * lower_*.c, a line here.
+ */
 static const struct {
     int code;
     fm_lower_operator *lower;
@@ -14,15 +17,25 @@ static const struct {
     {FM_TFL_CONV_2D, fm_lower_conv},
     {FM_TFL_DEPTHWISE_CONV_2D, fm_lower_conv},
     {FM_TFL_DEQUANTIZE, fm_lower_dequantize},
+    {FM_TFL_DIV, fm_lower_elementwise},
+    {FM_TFL_LOGISTIC, fm_lower_unary},
     {FM_TFL_MAX_POOL_2D, fm_lower_max_pool},
+    {FM_TFL_MEAN, fm_lower_reduce},
     {FM_TFL_MUL, fm_lower_elementwise},
+    {FM_TFL_NEG, fm_lower_unary},
     {FM_TFL_PAD, fm_lower_pad},
     {FM_TFL_PRELU, fm_lower_prelu},
     {FM_TFL_RELU, fm_lower_unary},
     {FM_TFL_RELU6, fm_lower_unary},
     {FM_TFL_RELU_N1_TO_1, fm_lower_unary},
     {FM_TFL_RESHAPE, fm_lower_reshape},
+    {FM_TFL_RSQRT, fm_lower_unary},
+    {FM_TFL_SQRT, fm_lower_unary},
+    {FM_TFL_SQUARED_DIFFERENCE, fm_lower_elementwise},
     {FM_TFL_STRIDED_SLICE, fm_lower_strided_slice},
+    {FM_TFL_SUB, fm_lower_elementwise},
+    {FM_TFL_SUM, fm_lower_reduce},
+    {FM_TFL_TRANSPOSE, fm_lower_transpose},
 };
 
 /* Custom operators, by name; each version is another operator under the same name. */

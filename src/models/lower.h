@@ -80,14 +80,20 @@ bool fm_lower_defined(const fm_lowering *lowering, int32_t tensor);
 const fm_tfl_tensor *fm_lower_constant(const fm_lowering *lowering, int32_t tensor);
 /* Element of a float constant, in TFLite's order. */
 float fm_lower_constant_at(const fm_tfl_tensor *constant, size_t index);
+/* A constant list of `count` integers (int32 or int64). */
+bool fm_lower_is_integers(const fm_tfl_tensor *tensor, size_t count);
+int64_t fm_lower_integer_at(const fm_tfl_tensor *integers, size_t index);
 /* Makes the form exist (writes the constant, or a conversion) and gives its name. The tensor must be defined. */
 fm_status fm_lower_need(fm_lowering *lowering, int32_t tensor, fm_form form, fm_value_name out);
 /* The form that a computed tensor has already; NCHW when it has both. */
 fm_form fm_lower_made_form(const fm_lowering *lowering, int32_t tensor);
 /* Dimensions of a tensor in PLAIN or NCHW form (NCHW: rank 4); out has FM_TFL_RANK_MAX places. */
 void fm_lower_dims(const fm_lowering *lowering, int32_t tensor, fm_form form, int64_t *out);
-/* The axis of NCHW that holds axis 0..3 of NHWC. */
-int fm_lower_nchw_axis(int nhwc_axis);
+/* The axis of a form (PLAIN or NCHW) that holds TFLite's axis. */
+int fm_lower_axis(fm_form form, int axis);
+/* `output` = `input` (values of the graph) under other dimensions, in the same order. */
+void fm_lower_write_reshape(fm_lowering *lowering, const char *input, const char *output, const int64_t *dims,
+                            int rank);
 
 /* --- lower.c: results --- */
 
@@ -117,6 +123,8 @@ fm_lower_operator fm_lower_reshape;
 fm_lower_operator fm_lower_concatenation;
 fm_lower_operator fm_lower_dequantize;
 fm_lower_operator fm_lower_strided_slice;
+fm_lower_operator fm_lower_transpose;
+fm_lower_operator fm_lower_reduce;
 /* lower_custom.c: MediaPipe's own operators */
 fm_lower_operator fm_lower_landmarks_to_matrix;
 fm_lower_operator fm_lower_transform_tensor;

@@ -1,4 +1,4 @@
-/* Operators that work on each element: sums, products, activations. */
+/* Operators that work on each element: arithmetic, activations, functions. */
 #include "models/lower.h"
 
 #include <stdio.h>
@@ -52,7 +52,33 @@ static fm_form common_form(const fm_lowering *lowering, const int32_t *operands,
     return nchw ? FM_FORM_NCHW : FM_FORM_PLAIN;
 }
 
-/* ADD and MUL: two operands, broadcast as in NumPy. */
+/* SQUARED_DIFFERENCE has no ONNX operator of its own. */
+static void write_elementwise(fm_lowering *lowering, int code, const char *left, const char *right,
+                              const char *result)
+{
+    char difference[FM_VALUE_NAME_MAX + 16];
+    switch (code) {
+    case FM_TFL_ADD:
+        fm_onnx_node(&lowering->onnx, "Add", result, left, right);
+        break;
+    case FM_TFL_SUB:
+        fm_onnx_node(&lowering->onnx, "Sub", result, left, right);
+        break;
+    case FM_TFL_MUL:
+        fm_onnx_node(&lowering->onnx, "Mul", result, left, right);
+        break;
+    case FM_TFL_DIV:
+        fm_onnx_node(&lowering->onnx, "Div", result, left, right);
+        break;
+    default: /* FM_TFL_SQUARED_DIFFERENCE */
+        snprintf(difference, sizeof difference, "%s~difference", result);
+        fm_onnx_node(&lowering->onnx, "Sub", difference, left, right);
+        fm_onnx_node(&lowering->onnx, "Mul", result, difference, difference);
+        break;
+    }
+}
+
+/* ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE: two operands, broadcast as in NumPy. */
 fm_status fm_lower_elementwise(fm_lowering *lowering, const fm_tfl_operator *op)
 {
     const int32_t operands[2] = {fm_tfl_input(lowering->model, op, 0),
@@ -76,11 +102,7 @@ fm_status fm_lower_elementwise(fm_lowering *lowering, const fm_tfl_operator *op)
     if (status != FM_OK)
         return status;
     fm_lower_result_name(lowering, op, output, form, result);
-    fm_onnx_node_begin(&lowering->onnx, op->code == FM_TFL_ADD ? "Add" : "Mul", result);
-    fm_onnx_node_input(&lowering->onnx, left);
-    fm_onnx_node_input(&lowering->onnx, right);
-    fm_onnx_node_output(&lowering->onnx, result);
-    fm_onnx_node_end(&lowering->onnx);
+    write_elementwise(lowering, op->code, left, right, result);
     return fm_lower_result(lowering, op, output, form);
 }
 
@@ -112,14 +134,6 @@ static void write_channel_scale(fm_lowering *lowering, const char *input, const 
     fm_onnx_node_end(&lowering->onnx);
 }
 
-static void write_relu(fm_lowering *lowering, const char *input, const char *result)
-{
-    fm_onnx_node_begin(&lowering->onnx, "Relu", result);
-    fm_onnx_node_input(&lowering->onnx, input);
-    fm_onnx_node_output(&lowering->onnx, result);
-    fm_onnx_node_end(&lowering->onnx);
-}
-
 /*
  * PRELU(x) = slope x + (1 - slope) relu(x). Where no slope is above 1 the
  * factor may go inside, relu((1 - slope) x), and the runtime fuses that Relu
@@ -137,17 +151,13 @@ static void write_blocked_prelu(fm_lowering *lowering, const char *input, const 
     snprintf(scaled, sizeof scaled, "%s~scaled", result);
     if (inside) {
         write_channel_scale(lowering, input, rest, slope, 1, -1);
-        write_relu(lowering, rest, positive);
+        fm_onnx_node(&lowering->onnx, "Relu", positive, rest, NULL);
     } else {
-        write_relu(lowering, input, rest);
+        fm_onnx_node(&lowering->onnx, "Relu", rest, input, NULL);
         write_channel_scale(lowering, rest, positive, slope, 1, -1);
     }
     write_channel_scale(lowering, input, scaled, slope, 0, 1);
-    fm_onnx_node_begin(&lowering->onnx, "Add", result);
-    fm_onnx_node_input(&lowering->onnx, scaled);
-    fm_onnx_node_input(&lowering->onnx, positive);
-    fm_onnx_node_output(&lowering->onnx, result);
-    fm_onnx_node_end(&lowering->onnx);
+    fm_onnx_node(&lowering->onnx, "Add", result, scaled, positive);
 }
 
 /* PRELU: a constant slope [1,1,C] (or one that broadcasts) for what is below zero. */
@@ -180,24 +190,45 @@ fm_status fm_lower_prelu(fm_lowering *lowering, const fm_tfl_operator *op)
     status = fm_lower_need(lowering, slope, form, factor);
     if (status != FM_OK)
         return status;
-    fm_onnx_node_begin(&lowering->onnx, "PRelu", result);
-    fm_onnx_node_input(&lowering->onnx, value);
-    fm_onnx_node_input(&lowering->onnx, factor);
-    fm_onnx_node_output(&lowering->onnx, result);
-    fm_onnx_node_end(&lowering->onnx);
+    fm_onnx_node(&lowering->onnx, "PRelu", result, value, factor);
     return fm_lower_result(lowering, op, output, form);
 }
 
-/* RELU, RELU6, RELU_N1_TO_1: the fused activations as operators of their own. */
+/* RELU, RELU6, RELU_N1_TO_1 (the fused activations as operators of their own), LOGISTIC, NEG, SQRT, RSQRT. */
+static fm_status write_unary(fm_lowering *lowering, const fm_tfl_operator *op, const char *value, const char *result)
+{
+    char root[FM_VALUE_NAME_MAX + 8];
+    switch (op->code) {
+    case FM_TFL_RELU:
+        return fm_lower_activation(lowering, op, FM_TFL_ACT_RELU, value, result);
+    case FM_TFL_RELU6:
+        return fm_lower_activation(lowering, op, FM_TFL_ACT_RELU6, value, result);
+    case FM_TFL_RELU_N1_TO_1:
+        return fm_lower_activation(lowering, op, FM_TFL_ACT_RELU_N1_TO_1, value, result);
+    case FM_TFL_LOGISTIC:
+        fm_onnx_node(&lowering->onnx, "Sigmoid", result, value, NULL);
+        break;
+    case FM_TFL_NEG:
+        fm_onnx_node(&lowering->onnx, "Neg", result, value, NULL);
+        break;
+    case FM_TFL_SQRT:
+        fm_onnx_node(&lowering->onnx, "Sqrt", result, value, NULL);
+        break;
+    default: /* FM_TFL_RSQRT */
+        snprintf(root, sizeof root, "%s~root", result);
+        fm_onnx_node(&lowering->onnx, "Sqrt", root, value, NULL);
+        fm_onnx_node(&lowering->onnx, "Reciprocal", result, root, NULL);
+        break;
+    }
+    return FM_OK;
+}
+
 fm_status fm_lower_unary(fm_lowering *lowering, const fm_tfl_operator *op)
 {
     int32_t input = fm_tfl_input(lowering->model, op, 0);
     int32_t output = fm_tfl_output(lowering->model, op, 0);
     if (!same_shape(&lowering->model->tensors[input], &lowering->model->tensors[output]))
         return fm_lower_fail(lowering, op, "has shapes that do not fit together");
-    int activation = op->code == FM_TFL_RELU    ? FM_TFL_ACT_RELU
-                     : op->code == FM_TFL_RELU6 ? FM_TFL_ACT_RELU6
-                                                : FM_TFL_ACT_RELU_N1_TO_1;
     fm_form form = common_form(lowering, &input, 1);
     fm_value_name value, result;
     fm_status status = fm_lower_need(lowering, input, form, value);
@@ -205,6 +236,6 @@ fm_status fm_lower_unary(fm_lowering *lowering, const fm_tfl_operator *op)
         return status;
     fm_lower_value_name(lowering, output, form, result);
     lowering->values[output].made |= 1u << form;
-    lowering->values[output].non_negative = activation != FM_TFL_ACT_RELU_N1_TO_1;
-    return fm_lower_activation(lowering, op, activation, value, result);
+    lowering->values[output].non_negative = op->code != FM_TFL_RELU_N1_TO_1 && op->code != FM_TFL_NEG;
+    return write_unary(lowering, op, value, result);
 }

@@ -1,4 +1,4 @@
-/* Operators that move elements about: PAD, RESHAPE, STRIDED_SLICE, CONCATENATION, and DEQUANTIZE of constants. */
+/* Operators that move elements about: PAD, RESHAPE, TRANSPOSE, CONCATENATION, and DEQUANTIZE of constants. */
 #include "models/lower.h"
 
 #include <stdio.h>
@@ -19,26 +19,15 @@ fm_status fm_lower_dequantize(fm_lowering *lowering, const fm_tfl_operator *op)
     return FM_OK;
 }
 
-/* Reads an integer constant element. */
-static int64_t integer_at(const fm_tfl_tensor *tensor, size_t index)
-{
-    if (tensor->type == FM_TFL_INT32)
-        return (int32_t)fm_le32(tensor->data + 4 * index);
-    uint64_t low = fm_le32(tensor->data + 8 * index);
-    uint64_t high = fm_le32(tensor->data + 8 * index + 4);
-    return (int64_t)(high << 32 | low);
-}
-
 /* The paddings [rank,2] of PAD in TFLite's axis order; false when they do not make the declared output. */
 static bool read_paddings(const fm_tfl_tensor *in, const fm_tfl_tensor *out,
                           const fm_tfl_tensor *paddings, int64_t *before, int64_t *after)
 {
-    if (!paddings->data || (paddings->type != FM_TFL_INT32 && paddings->type != FM_TFL_INT64) ||
-        paddings->elements != 2 * (size_t)in->rank || in->rank != out->rank)
+    if (!fm_lower_is_integers(paddings, 2 * (size_t)in->rank) || in->rank != out->rank)
         return false;
     for (int i = 0; i < in->rank; i++) {
-        before[i] = integer_at(paddings, 2 * (size_t)i);
-        after[i] = integer_at(paddings, 2 * (size_t)i + 1);
+        before[i] = fm_lower_integer_at(paddings, 2 * (size_t)i);
+        after[i] = fm_lower_integer_at(paddings, 2 * (size_t)i + 1);
         if (before[i] < 0 || after[i] < 0 || before[i] > FM_TFL_ELEMENTS_MAX ||
             after[i] > FM_TFL_ELEMENTS_MAX || in->dims[i] + before[i] + after[i] != out->dims[i])
             return false;
@@ -97,7 +86,7 @@ static fm_status write_pad(fm_lowering *lowering, const fm_tfl_operator *op, int
     fm_form form = rank == 4 ? fm_lower_made_form(lowering, input) : FM_FORM_PLAIN;
     int64_t pads[2 * FM_TFL_RANK_MAX];
     for (int i = 0; i < rank; i++) {
-        int axis = form == FM_FORM_NCHW ? fm_lower_nchw_axis(i) : i;
+        int axis = fm_lower_axis(form, i);
         pads[axis] = before[i];
         pads[rank + axis] = after[i];
     }
@@ -164,101 +153,61 @@ fm_status fm_lower_reshape(fm_lowering *lowering, const fm_tfl_operator *op)
     int64_t dims[FM_TFL_RANK_MAX];
     fm_lower_dims(lowering, output, FM_FORM_PLAIN, dims);
     fm_value_name value, result;
-    char shape[FM_VALUE_NAME_MAX + 8];
     fm_status status = fm_lower_need(lowering, input, form, value);
     if (status != FM_OK)
         return status;
     fm_lower_result_name(lowering, op, output, FM_FORM_PLAIN, result);
-    snprintf(shape, sizeof shape, "%s~shape", result);
-    fm_onnx_constant_i64(&lowering->onnx, shape, dims, out->rank);
-    fm_onnx_node_begin(&lowering->onnx, "Reshape", result);
-    fm_onnx_node_input(&lowering->onnx, value);
-    fm_onnx_node_input(&lowering->onnx, shape);
-    fm_onnx_node_output(&lowering->onnx, result);
-    fm_onnx_node_end(&lowering->onnx);
+    fm_lower_write_reshape(lowering, value, result, dims, out->rank);
     lowering->values[output].non_negative = lowering->values[input].non_negative;
     return fm_lower_result(lowering, op, output, FM_FORM_PLAIN);
 }
 
-/* Limits of a slice in TFLite's axis order. */
-typedef struct limits {
-    int64_t begin[FM_TFL_RANK_MAX], end[FM_TFL_RANK_MAX], step[FM_TFL_RANK_MAX];
-} limits;
-
-static bool is_integer_list(const fm_tfl_tensor *tensor, int count)
+/* Whether `list` holds every axis once and makes out's dimensions of in's. */
+static bool read_order(const fm_tfl_tensor *in, const fm_tfl_tensor *out, const fm_tfl_tensor *list, int *order)
 {
-    return tensor->data && (tensor->type == FM_TFL_INT32 || tensor->type == FM_TFL_INT64) &&
-           tensor->elements == (size_t)count;
-}
-
-/* A limit counted from the end when negative, within 0..dim. */
-static int64_t resolve_limit(int64_t limit, int32_t dim)
-{
-    if (limit < 0)
-        limit = limit < -dim ? 0 : limit + dim;
-    return limit > dim ? dim : limit;
-}
-
-/* False when the limits are not constant, go backwards or do not make the declared output. */
-static bool read_limits(fm_lowering *lowering, const fm_tfl_operator *op, const fm_tfl_tensor *in,
-                        const fm_tfl_tensor *out, limits *l)
-{
-    const fm_tfl_tensor *list[3];
-    if (op->options.reshapes || in->rank != out->rank)
+    unsigned seen = 0;
+    if (in->rank == 0 || in->rank != out->rank || !fm_lower_is_integers(list, (size_t)in->rank))
         return false;
-    for (uint32_t i = 0; i < 3; i++) {
-        int32_t tensor = fm_tfl_input(lowering->model, op, i + 1);
-        if (tensor < 0 || !is_integer_list(&lowering->model->tensors[tensor], in->rank))
-            return false;
-        list[i] = &lowering->model->tensors[tensor];
-    }
     for (int i = 0; i < in->rank; i++) {
-        int32_t dim = in->dims[i];
-        bool from_start = op->options.begin_mask >> i & 1, to_end = op->options.end_mask >> i & 1;
-        l->begin[i] = from_start ? 0 : resolve_limit(integer_at(list[0], (size_t)i), dim);
-        l->end[i] = to_end ? dim : resolve_limit(integer_at(list[1], (size_t)i), dim);
-        l->step[i] = integer_at(list[2], (size_t)i);
-        if (l->step[i] < 1 || l->step[i] > INT32_MAX || l->begin[i] >= l->end[i] ||
-            (l->end[i] - l->begin[i] + l->step[i] - 1) / l->step[i] != out->dims[i])
+        int64_t axis = fm_lower_integer_at(list, (size_t)i);
+        if (axis < 0)
+            axis += in->rank;
+        if (axis < 0 || axis >= in->rank || seen & 1u << axis || in->dims[axis] != out->dims[i])
             return false;
+        seen |= 1u << axis;
+        order[i] = (int)axis;
     }
     return true;
 }
 
-/* STRIDED_SLICE: every axis from begin to end in constant, positive steps; no axis is added or dropped. */
-fm_status fm_lower_strided_slice(fm_lowering *lowering, const fm_tfl_operator *op)
+/* TRANSPOSE: axes in another order. Of rank 4 one node goes from either form to NCHW. */
+fm_status fm_lower_transpose(fm_lowering *lowering, const fm_tfl_operator *op)
 {
     int32_t input = fm_tfl_input(lowering->model, op, 0);
+    int32_t list = fm_tfl_input(lowering->model, op, 1);
     int32_t output = fm_tfl_output(lowering->model, op, 0);
-    const fm_tfl_tensor *in = &lowering->model->tensors[input];
-    const fm_tfl_tensor *out = &lowering->model->tensors[output];
-    limits l;
-    if (in->rank == 0 || !read_limits(lowering, op, in, out, &l))
-        return fm_lower_fail(lowering, op, "has limits that are not constant and ascending within its shape");
-    fm_form form = in->rank == 4 ? fm_lower_made_form(lowering, input) : FM_FORM_PLAIN;
+    const fm_tfl_tensor *tensors = lowering->model->tensors;
+    int order[FM_TFL_RANK_MAX];
+    if (list < 0 || !read_order(&tensors[input], &tensors[output], &tensors[list], order))
+        return fm_lower_fail(lowering, op, "has an order of axes that is not constant or does not fit its shapes");
+    int rank = tensors[input].rank;
+    fm_form from = rank == 4 ? fm_lower_made_form(lowering, input) : FM_FORM_PLAIN;
+    fm_form to = rank == 4 ? FM_FORM_NCHW : FM_FORM_PLAIN;
     int64_t axes[FM_TFL_RANK_MAX];
-    for (int i = 0; i < in->rank; i++)
-        axes[i] = form == FM_FORM_NCHW ? fm_lower_nchw_axis(i) : i;
-    const int64_t *const values[4] = {l.begin, l.end, axes, l.step};
-    static const char *const words[4] = {"begin", "end", "axes", "step"};
-    char names[4][FM_VALUE_NAME_MAX + 8];
+    for (int i = 0; i < rank; i++)
+        axes[fm_lower_axis(to, i)] = fm_lower_axis(from, order[i]);
     fm_value_name value, result;
-    fm_status status = fm_lower_need(lowering, input, form, value);
+    fm_status status = fm_lower_need(lowering, input, from, value);
     if (status != FM_OK)
         return status;
-    fm_lower_result_name(lowering, op, output, form, result);
-    for (int i = 0; i < 4; i++) {
-        snprintf(names[i], sizeof names[i], "%s~%s", result, words[i]);
-        fm_onnx_constant_i64(&lowering->onnx, names[i], values[i], in->rank);
-    }
-    fm_onnx_node_begin(&lowering->onnx, "Slice", result);
+    fm_lower_result_name(lowering, op, output, to, result);
+    fm_onnx_node_begin(&lowering->onnx, "Transpose", result);
     fm_onnx_node_input(&lowering->onnx, value);
-    for (int i = 0; i < 4; i++)
-        fm_onnx_node_input(&lowering->onnx, names[i]);
     fm_onnx_node_output(&lowering->onnx, result);
+    fm_onnx_node_ints(&lowering->onnx, "perm", axes, rank);
     fm_onnx_node_end(&lowering->onnx);
     lowering->values[output].non_negative = lowering->values[input].non_negative;
-    return fm_lower_result(lowering, op, output, form);
+    return fm_lower_result(lowering, op, output, to);
 }
 
 /* Whether the inputs, one behind the other along `axis`, make the output; *nchw: all can be and one is NCHW. */
@@ -310,7 +259,7 @@ fm_status fm_lower_concatenation(fm_lowering *lowering, const fm_tfl_operator *o
         fm_onnx_node_input(&lowering->onnx, name);
     }
     fm_onnx_node_output(&lowering->onnx, result);
-    fm_onnx_node_int(&lowering->onnx, "axis", nchw ? fm_lower_nchw_axis(axis) : axis);
+    fm_onnx_node_int(&lowering->onnx, "axis", fm_lower_axis(form, axis));
     fm_onnx_node_end(&lowering->onnx);
     return fm_lower_result(lowering, op, output, form);
 }

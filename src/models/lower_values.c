@@ -91,17 +91,17 @@ fm_form fm_lower_made_form(const fm_lowering *lowering, int32_t tensor)
     return made & 1u << FM_FORM_NCHW ? FM_FORM_NCHW : FM_FORM_PLAIN;
 }
 
-int fm_lower_nchw_axis(int nhwc_axis)
+int fm_lower_axis(fm_form form, int axis)
 {
-    static const int axis[4] = {0, 2, 3, 1};
-    return axis[nhwc_axis];
+    static const int nchw[4] = {0, 2, 3, 1};
+    return form == FM_FORM_NCHW ? nchw[axis] : axis;
 }
 
 void fm_lower_dims(const fm_lowering *lowering, int32_t tensor, fm_form form, int64_t *out)
 {
     const fm_tfl_tensor *shape = &lowering->model->tensors[tensor];
     for (int i = 0; i < shape->rank; i++)
-        out[form == FM_FORM_NCHW ? fm_lower_nchw_axis(i) : i] = shape->dims[i];
+        out[fm_lower_axis(form, i)] = shape->dims[i];
 }
 
 /* IEEE 754 binary16 to binary32; exact. */
@@ -139,6 +139,21 @@ float fm_lower_constant_at(const fm_tfl_tensor *constant, size_t index)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+bool fm_lower_is_integers(const fm_tfl_tensor *tensor, size_t count)
+{
+    return tensor->data && (tensor->type == FM_TFL_INT32 || tensor->type == FM_TFL_INT64) &&
+           tensor->elements == count;
+}
+
+int64_t fm_lower_integer_at(const fm_tfl_tensor *integers, size_t index)
+{
+    if (integers->type == FM_TFL_INT32)
+        return (int32_t)fm_le32(integers->data + 4 * index);
+    uint64_t low = fm_le32(integers->data + 8 * index);
+    uint64_t high = fm_le32(integers->data + 8 * index + 4);
+    return (int64_t)(high << 32 | low);
 }
 
 static void copy_element(uint8_t *out, const fm_tfl_tensor *data, size_t index)
@@ -215,6 +230,15 @@ static bool same_order(const fm_tfl_tensor *tensor)
     return tensor->dims[3] == 1 || (tensor->dims[1] == 1 && tensor->dims[2] == 1);
 }
 
+void fm_lower_write_reshape(fm_lowering *lowering, const char *input, const char *output, const int64_t *dims,
+                            int rank)
+{
+    char shape[FM_VALUE_NAME_MAX + 8];
+    snprintf(shape, sizeof shape, "%s~shape", output);
+    fm_onnx_constant_i64(&lowering->onnx, shape, dims, rank);
+    fm_onnx_node(&lowering->onnx, "Reshape", output, input, shape);
+}
+
 /* From the one form of a rank-4 value to the other. */
 static void write_conversion(fm_lowering *lowering, int32_t tensor, fm_form form, const char *name)
 {
@@ -224,19 +248,14 @@ static void write_conversion(fm_lowering *lowering, int32_t tensor, fm_form form
     fm_lower_value_name(lowering, tensor, fm_lower_made_form(lowering, tensor), input);
     fm_onnx *onnx = &lowering->onnx;
     if (same_order(&lowering->model->tensors[tensor])) {
-        char shape[FM_VALUE_NAME_MAX + 8];
         int64_t dims[FM_TFL_RANK_MAX];
-        snprintf(shape, sizeof shape, "%s~shape", name);
         fm_lower_dims(lowering, tensor, form, dims);
-        fm_onnx_constant_i64(onnx, shape, dims, 4);
-        fm_onnx_node_begin(onnx, "Reshape", name);
-        fm_onnx_node_input(onnx, input);
-        fm_onnx_node_input(onnx, shape);
-    } else {
-        fm_onnx_node_begin(onnx, "Transpose", name);
-        fm_onnx_node_input(onnx, input);
-        fm_onnx_node_ints(onnx, "perm", form == FM_FORM_NCHW ? to_nchw : to_nhwc, 4);
+        fm_lower_write_reshape(lowering, input, name, dims, 4);
+        return;
     }
+    fm_onnx_node_begin(onnx, "Transpose", name);
+    fm_onnx_node_input(onnx, input);
+    fm_onnx_node_ints(onnx, "perm", form == FM_FORM_NCHW ? to_nchw : to_nhwc, 4);
     fm_onnx_node_output(onnx, name);
     fm_onnx_node_end(onnx);
 }

@@ -127,6 +127,17 @@ void fm_onnx_node_end(fm_onnx *graph)
     fm_pb_end(&graph->nodes, graph->node_mark);
 }
 
+void fm_onnx_node(fm_onnx *graph, const char *op_type, const char *output, const char *first,
+                  const char *second)
+{
+    fm_onnx_node_begin(graph, op_type, output);
+    fm_onnx_node_input(graph, first);
+    if (second)
+        fm_onnx_node_input(graph, second);
+    fm_onnx_node_output(graph, output);
+    fm_onnx_node_end(graph);
+}
+
 /* The fields of a TensorProto around `bytes` of content; returns where the content goes. */
 static uint8_t *constant(fm_pb *out, const char *name, const int64_t *dims, int rank, int data_type,
                          size_t bytes)

@@ -38,6 +38,9 @@ void fm_onnx_node_ints(fm_onnx *graph, const char *attribute, const int64_t *val
 void fm_onnx_node_float(fm_onnx *graph, const char *attribute, float value);
 void fm_onnx_node_string(fm_onnx *graph, const char *attribute, const char *value);
 void fm_onnx_node_end(fm_onnx *graph);
+/* A whole node of one or two inputs (second: may be NULL) and no attributes, named after its output. */
+void fm_onnx_node(fm_onnx *graph, const char *op_type, const char *output, const char *first,
+                  const char *second);
 
 /* A float32 constant; returns the room for its little-endian elements, to be filled before the next call; NULL after a failure. */
 uint8_t *fm_onnx_constant_f32(fm_onnx *graph, const char *name, const int64_t *dims, int rank,

@@ -40,6 +40,9 @@ enum {
     OPTIONS_CONCATENATION = 10,
     OPTIONS_ADD = 11,
     OPTIONS_MUL = 21,
+    OPTIONS_REDUCER = 27,
+    OPTIONS_SUB = 28,
+    OPTIONS_DIV = 29,
     OPTIONS_STRIDED_SLICE = 32
 };
 
@@ -158,9 +161,10 @@ static void read_slice_options(fm_fb *reader, fm_fb_table table, fm_tfl_options 
 {
     out->begin_mask = (uint32_t)fm_fb_i32(reader, table, 0, 0);
     out->end_mask = (uint32_t)fm_fb_i32(reader, table, 1, 0);
-    /* ellipsis_mask, new_axis_mask, shrink_axis_mask, offset */
-    out->reshapes = fm_fb_i32(reader, table, 2, 0) || fm_fb_i32(reader, table, 3, 0) ||
-                    fm_fb_i32(reader, table, 4, 0) || fm_fb_u8(reader, table, 5, 0);
+    out->shrink_mask = (uint32_t)fm_fb_i32(reader, table, 4, 0);
+    /* ellipsis_mask, new_axis_mask, offset */
+    out->adds_axes = fm_fb_i32(reader, table, 2, 0) || fm_fb_i32(reader, table, 3, 0) ||
+                     fm_fb_u8(reader, table, 5, 0);
 }
 
 /* Which member of the options union an operator must have; OPTIONS_NONE when nothing of it is read. */
@@ -179,6 +183,13 @@ static int options_type_of(int code)
         return OPTIONS_ADD;
     case FM_TFL_MUL:
         return OPTIONS_MUL;
+    case FM_TFL_SUB:
+        return OPTIONS_SUB;
+    case FM_TFL_DIV:
+        return OPTIONS_DIV;
+    case FM_TFL_MEAN:
+    case FM_TFL_SUM:
+        return OPTIONS_REDUCER;
     case FM_TFL_STRIDED_SLICE:
         return OPTIONS_STRIDED_SLICE;
     default:
@@ -212,7 +223,10 @@ static bool read_options(fm_fb *reader, fm_fb_table table, int code, fm_tfl_opti
     case OPTIONS_STRIDED_SLICE:
         read_slice_options(reader, options, out);
         break;
-    default: /* AddOptions, MulOptions */
+    case OPTIONS_REDUCER:
+        out->keep_dims = fm_fb_u8(reader, options, 0, 0) != 0;
+        break;
+    default: /* AddOptions, MulOptions, SubOptions, DivOptions */
         out->activation = fm_fb_u8(reader, options, 0, FM_TFL_ACT_NONE);
         break;
     }

@@ -44,6 +44,7 @@ typedef enum fm_tfl_code {
     FM_TFL_CONV_2D = 3,
     FM_TFL_DEPTHWISE_CONV_2D = 4,
     FM_TFL_DEQUANTIZE = 6,
+    FM_TFL_LOGISTIC = 14,
     FM_TFL_MAX_POOL_2D = 17,
     FM_TFL_MUL = 18,
     FM_TFL_RELU = 19,
@@ -52,8 +53,17 @@ typedef enum fm_tfl_code {
     FM_TFL_RESHAPE = 22,
     FM_TFL_CUSTOM = 32,
     FM_TFL_PAD = 34,
+    FM_TFL_TRANSPOSE = 39,
+    FM_TFL_MEAN = 40,
+    FM_TFL_SUB = 41,
+    FM_TFL_DIV = 42,
     FM_TFL_STRIDED_SLICE = 45,
-    FM_TFL_PRELU = 54
+    FM_TFL_PRELU = 54,
+    FM_TFL_NEG = 59,
+    FM_TFL_SUM = 74,
+    FM_TFL_SQRT = 75,
+    FM_TFL_RSQRT = 76,
+    FM_TFL_SQUARED_DIFFERENCE = 99
 } fm_tfl_code;
 
 typedef enum fm_tfl_padding { FM_TFL_SAME = 0, FM_TFL_VALID = 1 } fm_tfl_padding;
@@ -87,7 +97,9 @@ typedef struct fm_tfl_options {
     int32_t filter_w, filter_h; /* pooling */
     int32_t axis;               /* concatenation; negative counts from the end */
     uint32_t begin_mask, end_mask; /* strided slice: bit set of the axes whose limit counts as left out */
-    bool reshapes;                 /* strided slice: has masks that add or drop axes, or relative ends */
+    uint32_t shrink_mask;          /* strided slice: bit set of the axes of which one element stays and which go */
+    bool adds_axes;                /* strided slice: has masks that add axes, or relative ends */
+    bool keep_dims;                /* reductions: the axes stay, with length 1 */
 } fm_tfl_options;
 
 typedef struct fm_tfl_operator {

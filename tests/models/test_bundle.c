@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "models/bundle.h"
+#include "shared_file.h"
 
 enum { STORED = 0, DEFLATED = 8, MEMBERS_MAX = 8, ZIP_MAX = 4096 };
 
@@ -283,10 +284,9 @@ static void test_face_landmarker(void **state)
 {
     (void)state;
     char path[FM_PATH_MAX];
-    const char *shared = getenv("FACEMIRROR_SHARED");
-    if (!fm_path_join(path, shared && *shared ? shared : "../shared", "models/face_landmarker.task") ||
-        access(path, R_OK) != 0) {
-        print_message("'%s' is not there\n", path);
+    shared_path(path, "models/face_landmarker.task");
+    if (access(path, R_OK) != 0) {
+        print_message("skipped: '%s' is not there\n", path);
         skip();
     }
     fm_bundle bundle;

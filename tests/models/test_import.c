@@ -10,9 +10,11 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "models/bundle.h"
 #include "models/import.h"
 #include "onnx_run.h"
 #include "onnx_walk.h"
+#include "shared_file.h"
 
 typedef struct file {
     uint8_t *data;
@@ -84,11 +86,9 @@ static void test_face_mesh_structure(void **state)
     free(tflite.data);
 }
 
-static void test_blaze_face_structure(void **state)
+static void check_blaze_face(const file *tflite)
 {
-    (void)state;
-    file tflite = load("face_detection_short_range");
-    file onnx = import(&tflite, FM_IMPORT_AUTO);
+    file onnx = import(tflite, FM_IMPORT_AUTO);
     ow_summary graph;
     ow_walk(onnx.data, onnx.size, &graph);
     assert_int_equal(ow_count(&graph, "Conv"), 37);
@@ -105,7 +105,78 @@ static void test_blaze_face_structure(void **state)
     assert_shape(&graph.outputs[0], "regressors", 3, (const int64_t[]){1, 896, 16});
     assert_shape(&graph.outputs[1], "classificators", 3, (const int64_t[]){1, 896, 1});
     free(onnx.data);
+}
+
+static void test_blaze_face_structure(void **state)
+{
+    (void)state;
+    file tflite = load("face_detection_short_range");
+    check_blaze_face(&tflite);
     free(tflite.data);
+}
+
+static void check_bundled_landmarks(const file *tflite)
+{
+    file onnx = import(tflite, FM_IMPORT_PLAIN);
+    ow_summary graph;
+    ow_walk(onnx.data, onnx.size, &graph);
+    assert_int_equal(ow_count(&graph, "Conv"), 106); /* 72 CONV_2D, 34 DEPTHWISE_CONV_2D */
+    assert_int_equal(ow_count(&graph, "PRelu"), 69);
+    assert_int_equal(ow_count(&graph, "Add"), 34);
+    assert_int_equal(ow_count(&graph, "MaxPool"), 6);
+    assert_int_equal(ow_count(&graph, "Pad"), 3);
+    assert_int_equal(ow_count(&graph, "Sigmoid"), 1);
+    assert_int_equal(ow_count(&graph, "Transpose"), 0);
+    assert_int_equal(graph.output_count, 3);
+    assert_shape(&graph.inputs[0], "input_12", 4, (const int64_t[]){1, 3, 256, 256});
+    assert_shape(&graph.outputs[0], "Identity", 4, (const int64_t[]){1, 3 * 478, 1, 1});
+    assert_shape(&graph.outputs[1], "Identity_1", 4, (const int64_t[]){1, 1, 1, 1});
+    assert_shape(&graph.outputs[2], "Identity_2", 2, (const int64_t[]){1, 1});
+    free(onnx.data);
+
+    onnx = import(tflite, FM_IMPORT_BLOCKED);
+    ow_walk(onnx.data, onnx.size, &graph);
+    assert_int_equal(ow_count(&graph, "Conv"), 106 + 2 * 69);
+    assert_int_equal(ow_count(&graph, "PRelu"), 0);
+    assert_int_equal(ow_count(&graph, "Transpose"), 0);
+    free(onnx.data);
+}
+
+static void check_bundled_blendshapes(const file *tflite)
+{
+    file onnx = import(tflite, FM_IMPORT_AUTO);
+    ow_summary graph;
+    ow_walk(onnx.data, onnx.size, &graph);
+    assert_int_equal(ow_count(&graph, "Conv"), 19);
+    assert_int_equal(ow_count(&graph, "ReduceMean"), 18);
+    assert_int_equal(ow_count(&graph, "ReduceSum"), 1);
+    assert_int_equal(ow_count(&graph, "Transpose"), 10); /* those of the model, none between layouts */
+    assert_int_equal(ow_count(&graph, "Reshape"), 3);
+    assert_int_equal(graph.output_count, 1);
+    assert_shape(&graph.inputs[0], "serving_default_input_points:0", 3, (const int64_t[]){1, 146, 2});
+    assert_shape(&graph.outputs[0], "StatefulPartitionedCall:0", 1, (const int64_t[]){52});
+    free(onnx.data);
+}
+
+/* The three graphs of Google's Face Landmarker; its detector is the short-range one under another training. */
+static void test_bundled_structures(void **state)
+{
+    (void)state;
+    char path[FM_PATH_MAX];
+    fm_bundle bundle;
+    fm_error err = {0};
+    shared_path(path, "models/face_landmarker.task");
+    if (fm_bundle_read(&bundle, path, &err) != FM_OK) {
+        print_message("skipped: %s\n", err.message);
+        skip();
+    }
+    file parts[FM_BUNDLE_PARTS];
+    for (int i = 0; i < FM_BUNDLE_PARTS; i++)
+        parts[i] = (file){bundle.parts[i].data, bundle.parts[i].size};
+    check_bundled_landmarks(&parts[FM_BUNDLE_LANDMARKS]);
+    check_bundled_blendshapes(&parts[FM_BUNDLE_BLENDSHAPES]);
+    check_blaze_face(&parts[FM_BUNDLE_DETECTOR]);
+    fm_bundle_free(&bundle);
 }
 
 /* Both styles are the same function, and the runtime takes both without a warning. */
@@ -328,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_face_mesh_structure),
         cmocka_unit_test(test_blaze_face_structure),
+        cmocka_unit_test(test_bundled_structures),
         cmocka_unit_test(test_styles_agree_on_face_mesh),
         cmocka_unit_test(test_import_is_deterministic_and_small),
         cmocka_unit_test(test_attention_mesh_structure),

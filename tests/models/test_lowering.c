@@ -9,29 +9,9 @@
 
 #include <cmocka.h>
 
-#include "models/import.h"
-#include "onnx_run.h"
-#include "onnx_walk.h"
-#include "tflite_builder.h"
+#include "built_model.h"
 
 enum { SAME = 0, VALID = 1 };
-
-static uint32_t random_state = 1;
-
-/* Uniform in [-1,1), the same numbers in every run. */
-static float uniform(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return (float)(random_state >> 8) / (float)(1 << 23) - 1.0f;
-}
-
-static void fill(float *out, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        out[i] = uniform();
-}
 
 /* A picture in TFLite's order. */
 typedef struct picture {
@@ -43,7 +23,7 @@ static picture random_picture(int h, int w, int c)
 {
     picture out = {.h = h, .w = w, .c = c};
     assert_true((size_t)(h * w * c) <= sizeof out.data / sizeof *out.data);
-    fill(out.data, (size_t)(h * w * c));
+    bm_fill(out.data, (size_t)(h * w * c));
     return out;
 }
 
@@ -52,36 +32,11 @@ static float *at(picture *p, int y, int x, int c)
     return &p->data[(y * p->w + x) * p->c + c];
 }
 
-/* Imports, looks at the structure, runs and gives the output in the order of ONNX. */
-static float *run_model(const tb_model *model, fm_import_style style, picture *input,
-                        ow_summary *summary, size_t *count)
-{
-    size_t size = 0, onnx_size = 0;
-    uint8_t *tflite = tb_build(model, &size), *onnx = NULL;
-    fm_error err = {0};
-    fm_status status = fm_import_tflite_as(tflite, size, "built", style, &onnx, &onnx_size, &err);
-    if (status != FM_OK)
-        fail_msg("%s", err.message);
-    ow_walk(onnx, onnx_size, summary);
-    float *nchw = malloc(sizeof input->data);
-    assert_non_null(nchw);
-    for (int c = 0, i = 0; c < input->c; c++)
-        for (int y = 0; y < input->h; y++)
-            for (int x = 0; x < input->w; x++)
-                nchw[i++] = *at(input, y, x, c);
-    const int64_t dims[4] = {1, input->c, input->h, input->w};
-    float *output = or_run(onnx, onnx_size, nchw, dims, 4, count);
-    free(nchw);
-    free(onnx);
-    free(tflite);
-    return output;
-}
-
 static void check_picture(const tb_model *model, fm_import_style style, picture *input,
                           picture *expected, ow_summary *summary)
 {
     size_t count = 0;
-    float *output = run_model(model, style, input, summary, &count);
+    float *output = bm_run(model, style, input->data, summary, &count);
     assert_int_equal(count, expected->h * expected->w * expected->c);
     for (int c = 0, i = 0; c < expected->c; c++)
         for (int y = 0; y < expected->h; y++)
@@ -140,8 +95,8 @@ static void test_conv_same_is_asymmetric(void **state)
 {
     (void)state;
     float kernel[5 * 3 * 4 * 3], bias[5];
-    fill(kernel, sizeof kernel / sizeof *kernel);
-    fill(bias, 5);
+    bm_fill(kernel, sizeof kernel / sizeof *kernel);
+    bm_fill(bias, 5);
     picture in = random_picture(7, 9, 3), out = {.h = 4, .w = 5, .c = 5};
     tb_model model = tb_begin(7, 9, 3);
     int k = tb_constant(&model, "kernel", TB_FLOAT32, TB_DIMS(5, 3, 4, 3), kernel);
@@ -167,7 +122,7 @@ static void test_conv_dilated_in_groups(void **state)
 {
     (void)state;
     float kernel[6 * 2 * 3 * 2];
-    fill(kernel, sizeof kernel / sizeof *kernel);
+    bm_fill(kernel, sizeof kernel / sizeof *kernel);
     picture in = random_picture(6, 8, 4), out = {.h = 4, .w = 4, .c = 6};
     tb_model model = tb_begin(6, 8, 4);
     int k = tb_constant(&model, "kernel", TB_FLOAT32, TB_DIMS(6, 2, 3, 2), kernel);
@@ -198,8 +153,9 @@ static void test_depthwise_of_float16_weights(void **state)
     /* Two outputs a channel; the kernel is [1,h,w,C*2]. */
     float kernel[3 * 3 * 6], by_output[6 * 3 * 3];
     uint16_t halves[3 * 3 * 6];
+    bm_fill(kernel, sizeof kernel / sizeof *kernel);
     for (int i = 0; i < 54; i++) {
-        kernel[i] = roundf(uniform() * 512) / 512;
+        kernel[i] = roundf(kernel[i] * 512) / 512;
         halves[i] = half_bits(kernel[i]);
         by_output[i % 6 * 9 + i / 6] = kernel[i];
     }
@@ -237,7 +193,7 @@ static void test_float16_values(void **state)
     tb_output(&model, o);
     ow_summary summary;
     size_t count;
-    float *output = run_model(&model, FM_IMPORT_PLAIN, &in, &summary, &count);
+    float *output = bm_run(&model, FM_IMPORT_PLAIN, in.data, &summary, &count);
     for (int i = 0; i < 8; i++)
         assert_true(output[i] == values[i]);
     free(output);
@@ -254,7 +210,7 @@ static void test_spatial_pad_goes_into_the_convolution(void **state)
 {
     (void)state;
     float kernel[2 * 3 * 3 * 2];
-    fill(kernel, sizeof kernel / sizeof *kernel);
+    bm_fill(kernel, sizeof kernel / sizeof *kernel);
     static const int32_t paddings[8] = {0, 0, 0, 1, 2, 0, 0, 0};
     picture in = random_picture(6, 6, 2), out = {.h = 3, .w = 3, .c = 2};
     tb_model model = tb_begin(6, 6, 2);
@@ -359,7 +315,7 @@ static void test_prelu_in_both_styles(void **state)
 {
     (void)state;
     float slopes[16];
-    fill(slopes, 16); /* of both signs, below 1 */
+    bm_fill(slopes, 16); /* of both signs, below 1 */
     check_prelu(slopes);
     slopes[3] = 1.25f;
     slopes[7] = 1.0f;
@@ -384,7 +340,7 @@ static void test_reshape_and_concatenation(void **state)
     tb_output(&model, joined);
     ow_summary summary;
     size_t count;
-    float *output = run_model(&model, FM_IMPORT_PLAIN, &in, &summary, &count);
+    float *output = bm_run(&model, FM_IMPORT_PLAIN, in.data, &summary, &count);
     assert_int_equal(count, 48);
     for (int i = 0; i < 48; i++)
         assert_true(output[i] == in.data[i % 24]);
@@ -420,8 +376,8 @@ static void test_arithmetic_broadcasts_constants(void **state)
 {
     (void)state;
     float per_channel[3], per_row[4];
-    fill(per_channel, 3);
-    fill(per_row, 4);
+    bm_fill(per_channel, 3);
+    bm_fill(per_row, 4);
     picture in = random_picture(4, 5, 3), out = {.h = 4, .w = 5, .c = 6};
     tb_model model = tb_begin(4, 5, 3);
     int a = tb_constant(&model, "addend", TB_FLOAT32, TB_DIMS(3), per_channel);

@@ -6,23 +6,7 @@
 
 #include <cmocka.h>
 
-#include "models/import.h"
-#include "tflite_builder.h"
-
-static void refuse(const tb_model *model, const char *first, const char *second)
-{
-    size_t size = 0, onnx_size = 1;
-    uint8_t *tflite = tb_build(model, &size), *onnx = NULL;
-    fm_error err = {0};
-    assert_int_equal(fm_import_tflite(tflite, size, "built.tflite", &onnx, &onnx_size, &err),
-                     FM_E_MODEL);
-    assert_null(onnx);
-    assert_int_equal(onnx_size, 0);
-    if (!strstr(err.message, "built.tflite") || !strstr(err.message, first) ||
-        !strstr(err.message, second))
-        fail_msg("the message names not '%s' and '%s': %s", first, second, err.message);
-    free(tflite);
-}
+#include "built_model.h"
 
 static tb_model one_operator(int code, const char *custom)
 {
@@ -39,15 +23,15 @@ static void test_unknown_operators_are_named(void **state)
 {
     (void)state;
     tb_model model = one_operator(SOFTMAX, NULL);
-    refuse(&model, "SOFTMAX", "operator 1 of 1");
+    bm_refuse(&model, "SOFTMAX", "operator 1 of 1");
     model = one_operator(CUSTOM, "MaxUnpooling2D");
-    refuse(&model, "CUSTOM 'MaxUnpooling2D'", "not supported");
+    bm_refuse(&model, "CUSTOM 'MaxUnpooling2D'", "not supported");
     model = one_operator(CUSTOM, "line\nbreak\x1b[31m");
-    refuse(&model, "CUSTOM 'line?break?[31m'", "not supported");
+    bm_refuse(&model, "CUSTOM 'line?break?[31m'", "not supported");
     model = one_operator(150, NULL); /* beyond the old byte */
-    refuse(&model, "GELU", "not supported");
+    bm_refuse(&model, "GELU", "not supported");
     model = one_operator(70000, NULL);
-    refuse(&model, "number 70000", "not supported");
+    bm_refuse(&model, "number 70000", "not supported");
 }
 
 static void test_contradictions_are_refused(void **state)
@@ -55,36 +39,36 @@ static void test_contradictions_are_refused(void **state)
     (void)state;
     tb_model model = one_operator(RELU, NULL);
     model.tensors[1].dims[1] = 3;
-    refuse(&model, "RELU", "shapes");
+    bm_refuse(&model, "RELU", "shapes");
     model = one_operator(RELU, NULL);
     model.ops[0].inputs[0] = 1;
-    refuse(&model, "RELU", "no value yet");
+    bm_refuse(&model, "RELU", "no value yet");
     model = one_operator(RELU, NULL);
     model.ops[0].inputs[0] = 2;
-    refuse(&model, "operator 0", "do not fit");
+    bm_refuse(&model, "operator 0", "do not fit");
     model = one_operator(RELU, NULL);
     model.outputs[0] = 0;
-    refuse(&model, "output 'input'", "no operator computes it");
+    bm_refuse(&model, "output 'input'", "no operator computes it");
     model = one_operator(RELU, NULL);
     model.outputs[0] = 7;
-    refuse(&model, "inputs or outputs", "no tensors");
+    bm_refuse(&model, "inputs or outputs", "no tensors");
     model = one_operator(RELU, NULL);
     model.tensors[0].dims[2] = -1;
-    refuse(&model, "dimension -1", "dynamic");
+    bm_refuse(&model, "dimension -1", "dynamic");
     model = one_operator(RELU, NULL);
     for (int i = 0; i < 4; i++)
         model.tensors[0].dims[i] = 1 << 16; /* 2^64 elements */
-    refuse(&model, "dimension 65536", "too large");
+    bm_refuse(&model, "dimension 65536", "too large");
     model = one_operator(RELU, NULL);
     model.tensors[0].type = TB_INT8;
-    refuse(&model, "input", "float32");
+    bm_refuse(&model, "input", "float32");
     model = one_operator(MAX_POOL, NULL);
-    refuse(&model, "MAX_POOL_2D", "shapes"); /* without options: no stride, no window */
+    bm_refuse(&model, "MAX_POOL_2D", "shapes"); /* without options: no stride, no window */
     model = one_operator(ADD, NULL);
-    refuse(&model, "ADD", "second operand");
+    bm_refuse(&model, "ADD", "second operand");
     model = one_operator(ADD, NULL);
     model.ops[0].options_type = 5;
-    refuse(&model, "operator 0", "options");
+    bm_refuse(&model, "operator 0", "options");
 }
 
 /* A constant whose bytes do not match its shape, and one that many tensors share to blow the output up. */
@@ -100,7 +84,7 @@ static void test_constants_are_measured(void **state)
     tb_op_input(op, 0);
     tb_op_input(op, k);
     tb_output(&model, o);
-    refuse(&model, "constant 1 has 8 bytes", "takes 12");
+    bm_refuse(&model, "constant 1 has 8 bytes", "takes 12");
 
     /* 30 tensors over one buffer of 1 MiB: 30 MiB of constants from a file of little more than 1 MiB. */
     enum { SIDE = 512, COPIES = 30 };
@@ -119,7 +103,7 @@ static void test_constants_are_measured(void **state)
         value = sum;
     }
     tb_output(&model, value);
-    refuse(&model, "grow", "times its size");
+    bm_refuse(&model, "grow", "times its size");
     free(large);
 }
 

@@ -46,9 +46,10 @@ typedef struct tb_model {
 } tb_model;
 
 /* BuiltinOperator of the schema. */
-enum { ADD = 0, CONCATENATION = 2, CONV_2D = 3, DEPTHWISE = 4, DEQUANTIZE = 6, MAX_POOL = 17 };
-enum { MUL = 18, RELU = 19, RELU6 = 21, RESHAPE = 22, SOFTMAX = 25, CUSTOM = 32, PAD = 34 };
-enum { STRIDED_SLICE = 45, PRELU = 54 };
+enum { ADD = 0, CONCATENATION = 2, CONV_2D = 3, DEPTHWISE = 4, DEQUANTIZE = 6, LOGISTIC = 14 };
+enum { MAX_POOL = 17, MUL = 18, RELU = 19, RELU6 = 21, RESHAPE = 22, SOFTMAX = 25, CUSTOM = 32 };
+enum { PAD = 34, TRANSPOSE = 39, MEAN = 40, SUB = 41, DIV = 42, STRIDED_SLICE = 45, PRELU = 54 };
+enum { NEG = 59, SUM = 74, SQRT = 75, RSQRT = 76, SQUARED_DIFFERENCE = 99 };
 
 /* A model with one input picture, tensor 0. */
 tb_model tb_begin(int h, int w, int c);
