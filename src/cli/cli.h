@@ -15,6 +15,10 @@
 int fm_cmd_run(int argc, char **argv);
 int fm_cmd_models(int argc, char **argv);
 int fm_cmd_inspect(int argc, char **argv); /* of models */
+int fm_cmd_packs_add(int argc, char **argv);
+int fm_cmd_packs_list(int argc, char **argv);
+int fm_cmd_packs_remove(int argc, char **argv);
+int fm_cmd_packs_verify(int argc, char **argv);
 int fm_cmd_demo_clip(int argc, char **argv);
 int fm_cmd_report(int argc, char **argv);
 int fm_cmd_merge(int argc, char **argv);

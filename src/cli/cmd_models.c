@@ -1,4 +1,4 @@
-/* facemirror models ACTION; import: a TFLite model becomes an ONNX model. */
+/* facemirror models ACTION: one function an action; import (a TFLite model becomes an ONNX model) is here. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,13 +7,21 @@
 #include "models/import.h"
 
 static const char help[] =
+    "Usage: facemirror models add SOURCE            install a model pack\n"
+    "       facemirror models list                  the packs that are there\n"
+    "       facemirror models remove NAME           remove an installed pack\n"
+    "       facemirror models verify [NAME|DIR]     compare packs with their manifests\n"
+    "       facemirror models inspect FILE.onnx     what a model is, where it runs, how fast\n"
+    "       facemirror models import FILE.tflite -o FILE.onnx\n"
+    "\n"
+    "'facemirror models ACTION --help' says more. A pack is a folder with a manifest\n"
+    "(pack.json), which says what each of its models is for; runs take it with --models.\n";
+
+static const char import_help[] =
     "Usage: facemirror models import FILE.tflite -o FILE.onnx\n"
-    "       facemirror models inspect FILE.onnx [options]\n"
     "\n"
-    "inspect says what a model is, where it runs and how fast ('models inspect --help').\n"
-    "\n"
-    "import converts a TensorFlow Lite model to ONNX (NCHW, float32). An operator that is not\n"
-    "known is named in the error. Nothing is written unless the whole model converts.\n"
+    "Converts a TensorFlow Lite model to ONNX (NCHW, float32). An operator that is not known\n"
+    "is named in the error. Nothing is written unless the whole model converts.\n"
     "\n"
     "  -o, --output FILE   the ONNX file (replaced when it is there)\n"
     "  -q, --quiet         say nothing on success\n";
@@ -38,7 +46,7 @@ static int import(int argc, char **argv)
             quiet = true;
             break;
         case 'h':
-            fputs(help, stdout);
+            fputs(import_help, stdout);
             return 0;
         default:
             return fm_cli_bad_option("models", c, argv);
@@ -55,16 +63,24 @@ static int import(int argc, char **argv)
     return 0;
 }
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} actions[] = {
+    {"add", fm_cmd_packs_add},       {"list", fm_cmd_packs_list},   {"remove", fm_cmd_packs_remove},
+    {"verify", fm_cmd_packs_verify}, {"inspect", fm_cmd_inspect},   {"import", import},
+};
+
 int fm_cmd_models(int argc, char **argv)
 {
-    if (argc >= 2 && strcmp(argv[1], "import") == 0)
-        return import(argc - 1, argv + 1);
-    if (argc >= 2 && strcmp(argv[1], "inspect") == 0)
-        return fm_cmd_inspect(argc - 1, argv + 1);
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+    if (argc < 2)
+        return fm_cli_usage("models", "models needs an action");
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (strcmp(argv[1], actions[i].name) == 0)
+            return actions[i].run(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(help, stdout);
         return 0;
     }
-    return fm_cli_usage("models", argc < 2 ? "models needs an action" : "'%s' is no action of models",
-                        argc < 2 ? "" : argv[1]);
+    return fm_cli_usage("models", "'%s' is no action of models", argv[1]);
 }

@@ -18,6 +18,7 @@ static const char help[] =
     "  facemirror demo-clip -o FILE [options]         make a clip with known motion from a portrait\n"
     "  facemirror report FILE... [--format FORMAT]    show the profile of a run again\n"
     "  facemirror merge FILE.json... -o OUT.json      add up the profiles of several runs\n"
+    "  facemirror models add|list|remove|verify       model packs: see 'models --help'\n"
     "  facemirror models import FILE.tflite -o FILE.onnx\n"
     "  facemirror models inspect FILE.onnx            what a model is, where it runs, how fast\n"
     "  facemirror COMMAND --help                      the options of a command\n"

@@ -44,7 +44,7 @@ static const fm_contract contracts[FM_DECODINGS] = {
         .name = "openface_mtl", .role = FM_ROLE_AU_ESTIMATOR, .topology = "",
         .input = {.name = "input_face", .width = 224, .height = 224, .scale = 1 / 255.0f,
                   .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}},
-        .outputs = {{"emotion", "emotion_output", 8, 0}, {"gaze", "gaze_output", 2, 0}, {"units", "au_output", 8, 0}},
+        .outputs = {{"emotion", "emotion_output", 8, 0}, {"gaze", "gaze_output", 2, 0}, {"units", "au_output", 0, 0}},
         .units = {1, 2, 4, 6, 9, 12, 25, 26}, .unit_count = 8,
     },
     [FM_DECODING_BLENDSHAPES] = {

@@ -20,8 +20,8 @@ enum {
 typedef struct fm_contract_output {
     const char *key;    /* in the manifest; NULL ends the list */
     const char *tensor; /* its name in the model as its makers export it */
-    int values;         /* for one picture; 0: any number of rows of... */
-    int columns;        /* ...so many values, the last dimension */
+    int values;         /* for one picture; 0: any number of rows of `columns`, the last dimension */
+    int columns;        /* both 0: as many as the manifest has units */
 } fm_contract_output;
 
 typedef struct fm_contract {
@@ -32,7 +32,7 @@ typedef struct fm_contract {
     int points;           /* not 0: no picture goes in but [1, points, 2] */
     fm_pack_input input;
     fm_contract_output outputs[FM_PACK_OUTPUTS_MAX + 1];
-    int units[FM_PACK_UNITS_MAX]; /* of an AU estimator */
+    int units[FM_PACK_UNITS_MAX]; /* of an AU estimator as it was published; a manifest may have others */
     int unit_count;
 } fm_contract;
 

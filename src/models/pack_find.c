@@ -32,23 +32,16 @@ static fm_status read_found(fm_pack **out, const char *dir, fm_error *err)
 
 static fm_status find_default(fm_pack **out, fm_error *err)
 {
-    char (*folders)[FM_PATH_MAX] = calloc(FM_SEARCH_FOLDERS, sizeof *folders);
-    if (!folders)
-        return fm_fail(err, FM_E_NO_MEMORY, "out of memory searching model packs");
+    char dir[FM_PATH_MAX], folders[FM_SEARCH_FOLDERS][FM_PATH_MAX];
+    if (fm_default_pack_dir(dir))
+        return read_found(out, dir, err);
     words searched = {0};
     const int count = fm_default_pack_folders(folders);
-    int i = 0;
-    for (; i < count && !fm_has_manifest(folders[i]); i++)
+    for (int i = 0; i < count; i++)
         add_word(&searched, folders[i]);
-    fm_status status;
-    if (i < count)
-        status = read_found(out, folders[i], err);
-    else
-        status = fm_fail(err, FM_E_MODEL,
-                         "no folder has a model pack (" FM_PACK_MANIFEST "); searched: %s; run `make setup` or give "
-                         "--models DIR", searched.text);
-    free(folders);
-    return status;
+    return fm_fail(err, FM_E_MODEL,
+                   "no folder has a model pack (" FM_PACK_MANIFEST "); searched: %s; run `make setup` or give "
+                   "--models DIR", searched.text);
 }
 
 static fm_status fail_unknown(const char *name, fm_error *err)

@@ -209,11 +209,13 @@ static void read_units(manifest *m, const json_t *json, const fm_contract *contr
             bad(m, "units", "is for an au_estimator only");
         return;
     }
-    if (!json_is_array(list) || json_array_size(list) != (size_t)contract->unit_count) {
-        bad(m, "units", "must be a list of %d FACS numbers, one for each of the model's values", contract->unit_count);
+    const size_t count = json_array_size(list);
+    if (count < 1 || count > FM_PACK_UNITS_MAX) {
+        bad(m, "units", "must be a list of 1 to %d FACS numbers, one for each of the model's values",
+            FM_PACK_UNITS_MAX);
         return;
     }
-    for (int i = 0; i < contract->unit_count && m->status == FM_OK; i++) {
+    for (int i = 0; i < (int)count && m->status == FM_OK; i++) {
         const int unit = whole(m, json_array_get(list, (size_t)i), "units", 1, UNIT_MAX);
         for (int k = 0; k < i; k++)
             if (out->units[k] == unit)

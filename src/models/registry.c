@@ -73,6 +73,19 @@ int fm_default_pack_folders(char folders[FM_SEARCH_FOLDERS][FM_PATH_MAX])
     return count;
 }
 
+bool fm_default_pack_dir(char *out)
+{
+    char folders[FM_SEARCH_FOLDERS][FM_PATH_MAX];
+    const int count = fm_default_pack_folders(folders);
+    for (int i = 0; i < count; i++) {
+        if (fm_has_manifest(folders[i])) {
+            memcpy(out, folders[i], FM_PATH_MAX);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- listing ---------------------------------------------------------------------------- */
 
 typedef struct listing {

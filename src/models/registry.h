@@ -38,6 +38,9 @@ fm_status fm_registry_list(fm_registry_entry **entries, int *count, fm_error *er
  */
 int fm_default_pack_folders(char folders[FM_SEARCH_FOLDERS][FM_PATH_MAX]);
 
+/* The folder of the default pack, whose manifest need not be sound, into out (FM_PATH_MAX); false: there is none. */
+bool fm_default_pack_dir(char *out);
+
 /* Whether a folder has a manifest. */
 bool fm_has_manifest(const char *dir);
 

@@ -65,17 +65,23 @@ static fm_status check_input(const fm_pack_model *model, const fm_session *sessi
     return FM_OK;
 }
 
-/* The values of one picture. Where a dimension behind the batch is open, so is the total: the rest must divide it. */
-static bool output_fits(const fm_tensor_info *info, const fm_contract_output *expected)
+/* How many values one picture has; 0: rows of expected->columns. */
+static size_t expected_values(const fm_pack_model *model, const fm_contract_output *expected)
 {
-    if (expected->values == 0)
-        return info->rank >= 2 && info->dims[0] <= 1 && fits(info->dims[info->rank - 1], expected->columns);
+    return expected->values == 0 && expected->columns == 0 ? (size_t)model->unit_count : (size_t)expected->values;
+}
+
+/* The values of one picture. Where a dimension behind the batch is open, so is the total: the rest must divide it. */
+static bool output_fits(const fm_tensor_info *info, size_t values, int columns)
+{
+    if (values == 0)
+        return info->rank >= 2 && info->dims[0] <= 1 && fits(info->dims[info->rank - 1], columns);
     bool open = false;
     for (int i = 1; i < info->rank; i++)
         open = open || info->dims[i] < 0;
     if (open)
-        return info->count > 0 && (size_t)expected->values % info->count == 0;
-    return info->count == (size_t)expected->values;
+        return info->count > 0 && values % info->count == 0;
+    return info->count == values;
 }
 
 int fm_model_output(const fm_pack_model *model, const fm_session *session, const char *key)
@@ -97,13 +103,14 @@ static fm_status check_output(const fm_pack_model *model, const fm_session *sess
         return fm_fail(err, FM_E_MODEL, "'%s' has no output '%s' (%s); it is another model than its manifest means",
                        model->path, tensor ? tensor : "", expected->key);
     const fm_tensor_info *info = fm_session_output(session, index);
-    if (output_fits(info, expected))
+    const size_t values = expected_values(model, expected);
+    if (output_fits(info, values, expected->columns))
         return FM_OK;
-    if (expected->values == 0)
+    if (values == 0)
         return fm_fail(err, FM_E_MODEL, "output '%s' of '%s' is %s where rows of %d values are expected (%s)",
                        info->name, model->path, shape_of(info).text, expected->columns, expected->key);
-    return fm_fail(err, FM_E_MODEL, "output '%s' of '%s' is %s where %d values are expected (%s)", info->name,
-                   model->path, shape_of(info).text, expected->values, expected->key);
+    return fm_fail(err, FM_E_MODEL, "output '%s' of '%s' is %s where %zu values are expected (%s)", info->name,
+                   model->path, shape_of(info).text, values, expected->key);
 }
 
 fm_status fm_model_check(const fm_pack_model *model, const fm_session *session, fm_error *err)

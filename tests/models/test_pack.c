@@ -232,9 +232,9 @@ static void unit_zero(fm_pack *pack)
     pack->models[6].units[7] = 0;
 }
 
-static void few_units(fm_pack *pack)
+static void no_units(fm_pack *pack)
 {
-    pack->models[6].unit_count = 7;
+    pack->models[6].unit_count = 0;
 }
 
 static void test_contradictions(void **state)
@@ -248,7 +248,7 @@ static void test_contradictions(void **state)
         {other_topology, "models[5].topology must be \"wflw98\", which is what star decodes"},
         {unit_twice, "models[6].units holds 1 twice"},
         {unit_zero, "models[6].units must be a whole number from 1 to 99"},
-        {few_units, "models[6].units must be a list of 8"},
+        {no_units, "models[6].units must be a list of 1 to 32"},
     };
     fm_pack *pack = calloc(1, sizeof *pack);
     assert_non_null(pack);
