@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { SIDE = 224, FEATURES = 1280, EMOTIONS = 8, GAZE = 2, UNITS = 8, NEIGHBOURS = 4 };
+enum { FEATURES = 1280, EMOTIONS = 8, GAZE = 2, UNITS = 8, NEIGHBOURS = 4 };
 
 /* What a convolution needs behind SiLU, which leaves 0.36 to 0.5 of the mean square, and behind ReLU. */
 #define AFTER_SILU 1.5
@@ -86,6 +86,7 @@ static gr_value gated_silu(mtl *m, const char *path, const gr_value *x)
 static gr_value block(mtl *m, const char *path, const gr_value *x, const struct stage *stage, int stride)
 {
     char sub[GR_NAME];
+    const int out = gr_thin(m->net, stage->channels), squeezed = x->channels >= 4 ? x->channels / 4 : 1;
     gr_value y = *x;
     if (stage->expand > 1) {
         y = gr_conv(m->net, gr_join(sub, path, "conv_pw"), &y,
@@ -96,17 +97,17 @@ static gr_value block(mtl *m, const char *path, const gr_value *x, const struct 
                   (gr_conv_options){.out = y.channels, .kernel = stage->kernel, .stride = stride,
                                     .groups = y.channels, .gain = AFTER_SILU});
     y = gated_silu(m, path, &y);
-    y = squeeze_excite(m, gr_join(sub, path, "se"), &y, x->channels / 4);
-    const bool adds = stride == 1 && x->channels == stage->channels;
+    y = squeeze_excite(m, gr_join(sub, path, "se"), &y, squeezed);
+    const bool adds = stride == 1 && x->channels == out;
     y = gr_conv(m->net, gr_join(sub, path, "conv_pwl"), &y,
-                &(gr_conv_options){.out = stage->channels, .kernel = 1, .gain = adds ? 0.5 * AFTER_GATE : AFTER_GATE});
+                &(gr_conv_options){.out = out, .kernel = 1, .gain = adds ? 0.5 * AFTER_GATE : AFTER_GATE});
     return adds ? gr_binary(m->net, path, "Add", &y, x) : y;
 }
 
 static gr_value backbone(mtl *m, const gr_value *image)
 {
     gr_value x = same_conv(m, "base_model/conv_stem", image,
-                           (gr_conv_options){.out = STEM, .kernel = 3, .stride = 2});
+                           (gr_conv_options){.out = gr_thin(m->net, STEM), .kernel = 3, .stride = 2});
     x = gr_silu(m->net, "base_model", &x);
     for (int s = 0; s < STAGES; s++)
         for (int i = 0; i < stages[s].repeats; i++) {
@@ -114,7 +115,7 @@ static gr_value backbone(mtl *m, const gr_value *image)
             snprintf(path, sizeof path, "base_model/blocks.%d.%d", s, i);
             x = block(m, path, &x, &stages[s], i == 0 ? stages[s].stride : 1);
         }
-    x = gr_conv(m->net, "base_model/conv_head", &x, &(gr_conv_options){.out = FEATURES, .kernel = 1});
+    x = gr_conv(m->net, "base_model/conv_head", &x, &(gr_conv_options){.out = gr_thin(m->net, FEATURES), .kernel = 1});
     x = gr_silu(m->net, "base_model/head", &x);
     x = gr_unary(m->net, "base_model/global_pool", "GlobalAveragePool", &x);
     return gr_unary(m->net, "base_model/global_pool", "Flatten", &x);
@@ -122,7 +123,7 @@ static gr_value backbone(mtl *m, const gr_value *image)
 
 static gr_value hidden(gr_net *net, const char *path, const gr_value *x)
 {
-    const gr_value y = gr_linear(net, path, x, FEATURES, AFTER_RELU);
+    const gr_value y = gr_linear(net, path, x, gr_thin(net, FEATURES), AFTER_RELU);
     return gr_unary(net, path, "Relu", &y);
 }
 
@@ -150,10 +151,11 @@ static void unit_vectors(gr_net *net, const char *path, const char *x, char out[
 static void mix(gr_net *net, const char *path, const char *x, char out[GR_NAME])
 {
     char weight[GR_NAME];
-    const int64_t dims[] = {FEATURES, FEATURES};
-    gr_weights(net, path, "weight", dims, 2, 1, FEATURES, weight);
+    const int features = gr_thin(net, FEATURES);
+    const int64_t dims[] = {features, features};
+    gr_weights(net, path, "weight", dims, 2, 1, features, weight);
     gr_node(net, path, "MatMul", x, weight, out);
-    net->macs += (int64_t)UNITS * FEATURES * FEATURES;
+    net->macs += UNITS * dims[0] * dims[1];
 }
 
 static void transpose(gr_net *net, const char *path, const char *x, char out[GR_NAME])
@@ -185,7 +187,7 @@ static void adjacency(gr_net *net, const char *path, const char *x, char out[GR_
     char other[GR_NAME], alike[GR_NAME], best[GR_NAME], degree[GR_NAME];
     transpose(net, path, x, other);
     gr_node(net, path, "MatMul", x, other, alike);
-    net->macs += (int64_t)UNITS * UNITS * FEATURES;
+    net->macs += (int64_t)UNITS * UNITS * gr_thin(net, FEATURES);
     gr_node_begin(net, path, "TopK", alike, "neighbours", NULL, best);
     fm_onnx_node_output(&net->onnx, "au_regressor/gnn/nearest"); /* their indices, which nobody reads */
     gr_node_end(net);
@@ -210,7 +212,7 @@ static void graph_layer(gr_net *net, const char *path, const char *x, char out[G
     adjacency(net, path, x, near);
     mix(net, gr_join(sub, path, "V"), x, said);
     gr_node(net, path, "MatMul", near, said, said);
-    net->macs += (int64_t)UNITS * UNITS * FEATURES;
+    net->macs += (int64_t)UNITS * UNITS * gr_thin(net, FEATURES);
     mix(net, gr_join(sub, path, "U"), x, own);
     gr_value sum = {.channels = UNITS};
     gr_node(net, path, "Add", said, own, sum.name);
@@ -223,12 +225,13 @@ static void graph_layer(gr_net *net, const char *path, const char *x, char out[G
 static void unit_scores(gr_net *net, const gr_value *x, char out[GR_NAME])
 {
     const char *path = "au_regressor";
-    const int64_t dims[] = {UNITS, FEATURES};
+    const int features = gr_thin(net, FEATURES);
+    const int64_t dims[] = {UNITS, features};
     char rows[GR_NAME], wanted[GR_NAME];
     unit_features(net, x, rows);
     graph_layer(net, "au_regressor/gnn", rows, rows);
     unit_vectors(net, path, rows, rows);
-    gr_weights(net, path, "sc", dims, 2, 1, FEATURES, wanted);
+    gr_weights(net, path, "sc", dims, 2, 1, features, wanted);
     gr_node(net, path, "Relu", wanted, NULL, wanted);
     unit_vectors(net, path, wanted, wanted);
     gr_node(net, path, "Mul", rows, wanted, out);
@@ -247,11 +250,11 @@ static void constants(gr_net *net)
     gr_constant(net, "little", (const float[]){1e-12f}, NULL, 0);
 }
 
-void gr_write_mtl(gr_net *net, int fragments)
+void gr_write_mtl(gr_net *net, int side, int fragments)
 {
     mtl m = {net, fragments};
     constants(net);
-    const gr_value image = gr_input(net, "input_face", 3, SIDE, SIDE);
+    const gr_value image = gr_input(net, "input_face", 3, side, side);
     const gr_value features = backbone(&m, &image);
 
     gr_value x = hidden(net, "fc_emotion", &features);

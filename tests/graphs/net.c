@@ -9,15 +9,20 @@
 
 enum { INPUTS_MAX = 3 };
 
-void gr_init(gr_net *net, int64_t batch, uint64_t seed)
+void gr_init(gr_net *net, int64_t batch, int thin, uint64_t seed)
 {
-    *net = (gr_net){.random = seed, .batch = batch};
+    *net = (gr_net){.random = seed, .batch = batch, .thin = thin};
     fm_onnx_init(&net->onnx, PART_LIMIT);
 }
 
 void gr_free(gr_net *net)
 {
     fm_onnx_free(&net->onnx);
+}
+
+int gr_thin(const gr_net *net, int channels)
+{
+    return channels > net->thin ? channels / net->thin : 1;
 }
 
 const char *gr_join(char out[GR_NAME], const char *path, const char *name)

@@ -25,6 +25,7 @@ typedef struct gr_net {
     uint64_t random;    /* state of the generator */
     int nodes;          /* so far; numbers their outputs */
     int64_t batch;      /* 1, or GR_OPEN */
+    int thin;           /* layers have 1/thin of their channels */
     int64_t parameters; /* weights and biases, batch normalisations with their four */
     int64_t macs;       /* multiplications with a weight, for one picture */
 } gr_net;
@@ -35,9 +36,11 @@ typedef struct gr_value {
     int channels, height, width;
 } gr_value;
 
-/* `batch`: 1 or GR_OPEN. `seed`: another one gives other weights. */
-void gr_init(gr_net *net, int64_t batch, uint64_t seed);
+/* `batch`: 1 or GR_OPEN. `thin`: 1 for all channels. `seed`: another one gives other weights. */
+void gr_init(gr_net *net, int64_t batch, int thin, uint64_t seed);
 void gr_free(gr_net *net);
+/* What is left of so many channels; at least 1. */
+int gr_thin(const gr_net *net, int channels);
 
 /* The graph's input and outputs. */
 gr_value gr_input(gr_net *net, const char *name, int channels, int height, int width);

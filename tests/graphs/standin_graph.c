@@ -143,7 +143,10 @@ static void deviation(gr_net *net, const char *path, const char *map, const char
     gr_node(net, path, "Sqrt", out, NULL, out);
 }
 
-/* Of the demo clip's face: the box's width in deviations of the skin, its height in widths; how far it is above the skin's middle. */
+/*
+ * Of the demo clip's face: the box's width in deviations of the skin, its height in widths, and how far it is
+ * above the middle of the skin.
+ */
 #define BOX_WIDTH 5.0f
 #define BOX_HEIGHT 1.28f
 #define NECK (-0.14f) /* widths */

@@ -6,7 +6,7 @@
 
 #include "face/topology.h"
 
-enum { STACKS = 4, LEVELS = 4, CHANNELS = 256, POINTS = 98, EDGES = 9, SIDE = 256, MAP = 64 };
+enum { STACKS = 4, LEVELS = 4, CHANNELS = 256, POINTS = 98, EDGES = 9, MAP_STRIDE = 4 };
 
 /* What a convolution behind a ReLU needs to keep the variance (He et al., ICCV 2015). */
 #define HE 1.41421356237309515
@@ -136,13 +136,14 @@ static gr_value coord_conv(gr_net *net, const char *path, const gr_value *x, con
 
 static gr_value hourglass(gr_net *net, const char *path, const gr_value *x, int levels)
 {
+    const int channels = x->channels;
     char sub[GR_NAME];
-    const gr_value up = residual(net, gr_join(sub, path, "up1"), x, CHANNELS);
+    const gr_value up = residual(net, gr_join(sub, path, "up1"), x, channels);
     gr_value low = max_pool(net, path, x);
-    low = residual(net, gr_join(sub, path, "low1"), &low, CHANNELS);
+    low = residual(net, gr_join(sub, path, "low1"), &low, channels);
     gr_join(sub, path, "low2");
-    low = levels > 1 ? hourglass(net, sub, &low, levels - 1) : residual(net, sub, &low, CHANNELS);
-    low = residual(net, gr_join(sub, path, "low3"), &low, CHANNELS);
+    low = levels > 1 ? hourglass(net, sub, &low, levels - 1) : residual(net, sub, &low, channels);
+    low = residual(net, gr_join(sub, path, "low3"), &low, channels);
     low = upsample(net, path, &low);
     return gr_binary(net, path, "Add", &up, &low);
 }
@@ -179,7 +180,7 @@ static gr_value edges_to_points(gr_net *net, const char *path, const gr_value *e
     gr_node_begin(net, path, "Conv", edge_maps->name, "e2h_transform.weight", "e2h_transform.bias", out.name);
     fm_onnx_node_ints(&net->onnx, "kernel_shape", (const int64_t[]){1, 1}, 2);
     gr_node_end(net);
-    net->macs += (int64_t)EDGES * POINTS * MAP * MAP;
+    net->macs += (int64_t)EDGES * POINTS * out.height * out.width;
     return out;
 }
 
@@ -238,17 +239,18 @@ static void mean_face(gr_net *net)
     scalar(net, "share", SHARE);
 }
 
-static void constants(gr_net *net)
+static void constants(gr_net *net, int side)
 {
-    float ones[POINTS], zeros[POINTS] = {0}, grid[MAP];
+    const int map = side / MAP_STRIDE;
+    float ones[POINTS], zeros[POINTS] = {0}, grid[GR_STAR_SIDE / MAP_STRIDE];
     for (int i = 0; i < POINTS; i++)
         ones[i] = 1;
-    for (int i = 0; i < MAP; i++)
-        grid[i] = (float)(2 * i - (MAP - 1)) / (float)(MAP - 1);
+    for (int i = 0; i < map; i++)
+        grid[i] = (float)(2 * i - (map - 1)) / (float)(map - 1);
     gr_constant(net, "points_one", ones, (const int64_t[]){POINTS}, 1);
     gr_constant(net, "points_zero", zeros, (const int64_t[]){POINTS}, 1);
-    gr_constant(net, "grid_x", grid, (const int64_t[]){1, 1, 1, MAP}, 4);
-    gr_constant(net, "grid_y", grid, (const int64_t[]){1, 1, MAP, 1}, 4);
+    gr_constant(net, "grid_x", grid, (const int64_t[]){1, 1, 1, map}, 4);
+    gr_constant(net, "grid_y", grid, (const int64_t[]){1, 1, map, 1}, 4);
     gr_constant(net, "double", (const float[]){1, 1, 2, 2}, (const int64_t[]){4}, 1);
     gr_ints(net, "map_axes", 2, (const int64_t[]){2, 3});
     gr_ints(net, "behind", 1, (const int64_t[]){-1});
@@ -259,8 +261,8 @@ static void constants(gr_net *net)
     scalar(net, "one", 1);
     scalar(net, "edge_floor", 0.05f);
     scalar(net, "little", 1e-6f);
-    coordinates(net, "coords_image", SIDE);
-    coordinates(net, "coords_map", MAP);
+    coordinates(net, "coords_image", side);
+    coordinates(net, "coords_map", map);
     edge_constants(net);
     mean_face(net);
     /* x and y alone, for the boundary channels. */
@@ -282,14 +284,15 @@ typedef struct stack {
 static void run_stack(gr_net *net, int index, const gr_value *x, const stack *before, stack *s)
 {
     char path[32], sub[GR_NAME];
+    const int channels = gr_thin(net, CHANNELS);
     snprintf(path, sizeof path, "hgs.%d", index);
-    const gr_conv_options narrow = {.out = CHANNELS, .kernel = 1};
+    const gr_conv_options narrow = {.out = channels, .kernel = 1};
     gr_value y = coord_conv(net, gr_join(sub, path, "coordconv"), x, "coords_map", before ? &before->heat : NULL,
                             &narrow);
     y = hourglass(net, path, &y, LEVELS);
     snprintf(path, sizeof path, "features.%d", index);
-    y = residual(net, gr_join(sub, path, "0"), &y, CHANNELS);
-    y = gr_conv(net, gr_join(sub, path, "1"), &y, &(gr_conv_options){.out = CHANNELS, .kernel = 1, .gain = CALM});
+    y = residual(net, gr_join(sub, path, "0"), &y, channels);
+    y = gr_conv(net, gr_join(sub, path, "1"), &y, &(gr_conv_options){.out = channels, .kernel = 1, .gain = CALM});
     s->feature = gr_unary(net, path, "Relu", &y);
 
     snprintf(path, sizeof path, "heads.%d", index);
@@ -323,7 +326,7 @@ static gr_value merge(gr_net *net, int index, const gr_value *x, const stack *s)
     gr_value sum = *x;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         const gr_value y = gr_conv(net, gr_join(sub, path, parts[i].name), parts[i].from,
-                                   &(gr_conv_options){.out = CHANNELS, .kernel = 1, .gain = 0.5});
+                                   &(gr_conv_options){.out = x->channels, .kernel = 1, .gain = 0.5});
         sum = gr_binary(net, path, "Add", &sum, &y);
     }
     return sum;
@@ -332,18 +335,18 @@ static gr_value merge(gr_net *net, int index, const gr_value *x, const stack *s)
 static gr_value stem(gr_net *net, const gr_value *image)
 {
     gr_value x = coord_conv(net, "pre.0", image, "coords_image", NULL,
-                            &(gr_conv_options){.out = 64, .kernel = 7, .stride = 2, .pad = 3, .gain = 2});
+                            &(gr_conv_options){.out = gr_thin(net, CHANNELS / 4), .kernel = 7, .stride = 2, .pad = 3, .gain = 2});
     x = gr_unary(net, "pre.0", "Relu", &x);
-    x = residual(net, "pre.1", &x, 128);
+    x = residual(net, "pre.1", &x, gr_thin(net, CHANNELS / 2));
     x = max_pool(net, "pre.2", &x);
-    x = residual(net, "pre.3", &x, 128);
-    return residual(net, "pre.4", &x, CHANNELS);
+    x = residual(net, "pre.3", &x, x.channels);
+    return residual(net, "pre.4", &x, gr_thin(net, CHANNELS));
 }
 
-static void outputs(gr_net *net, const stack stacks[STACKS], const char *final)
+static void outputs(gr_net *net, int map, const stack stacks[STACKS], const char *final)
 {
     static const char *const named[] = {"output", "heatmap", "landmarks"};
-    const int64_t points[] = {0, POINTS, 2}, maps[] = {0, POINTS, MAP, MAP}, edge_maps[] = {0, EDGES, MAP, MAP};
+    const int64_t points[] = {0, POINTS, 2}, maps[] = {0, POINTS, map, map}, edge_maps[] = {0, EDGES, map, map};
     struct {
         const char *from;
         const int64_t *dims;
@@ -370,10 +373,10 @@ static void outputs(gr_net *net, const stack stacks[STACKS], const char *final)
     }
 }
 
-void gr_write_star(gr_net *net)
+void gr_write_star(gr_net *net, int side)
 {
-    constants(net);
-    const gr_value image = gr_input(net, "input_image", 3, SIDE, SIDE);
+    constants(net, side);
+    const gr_value image = gr_input(net, "input_image", 3, side, side);
     gr_value x = stem(net, &image);
     stack stacks[STACKS];
     for (int i = 0; i < STACKS; i++) {
@@ -384,5 +387,5 @@ void gr_write_star(gr_net *net)
     char final[GR_NAME];
     gr_node(net, "final", "Mul", stacks[STACKS - 1].points, "share", final);
     gr_node(net, "final", "Add", final, "mean_face", final);
-    outputs(net, stacks, final);
+    outputs(net, side / MAP_STRIDE, stacks, final);
 }
