@@ -5,16 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/file.h"
+#include "inference/cache_slot.h"
 #include "inference/internal.h"
 
 enum { OPTIONS_MAX = 48, KEY_MAX = 64 };
-
-#ifdef __APPLE__
-#define OS_CACHE "Library/Caches"
-#else
-#define OS_CACHE ".cache"
-#endif
 
 /* The key that we take ourselves: which kind of device a plug-in shall use. */
 #define DEVICE_KEY "device"
@@ -23,7 +17,7 @@ typedef struct pairs {
     char keys[OPTIONS_MAX][KEY_MAX];
     const char *key_list[OPTIONS_MAX], *value_list[OPTIONS_MAX];
     size_t count;
-    char folder[FM_PATH_MAX], config[96]; /* values made here */
+    char folder[FM_PATH_MAX], config[FM_PATH_MAX + 192]; /* values made here */
 } pairs;
 
 static bool has_key(const pairs *p, const char *key)
@@ -59,41 +53,6 @@ static fm_status take_options(pairs *p, const fm_provider *asked, fm_error *err)
         p->value_list[p->count++] = equals + 1;
     }
     return FM_OK;
-}
-
-/* Where Core ML keeps compiled models, so that a second run need not compile again. "": it has no cache. */
-static void cache_folder(char out[FM_PATH_MAX])
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char base[FM_PATH_MAX];
-    out[0] = '\0';
-    if (cache && *cache == '/')
-        snprintf(base, sizeof base, "%s", cache);
-    else if (!home || !fm_path_join(base, home, OS_CACHE))
-        return;
-    fm_error ignored = {0};
-    if (!fm_path_join(out, base, "facemirror/coreml") || fm_make_dirs(out, &ignored) != FM_OK)
-        out[0] = '\0';
-}
-
-/* What the field sets for a provider when the user has not. */
-static void add_defaults(pairs *p, const char *full, int threads)
-{
-    const char *name = fm_provider_suffix(full);
-    if (strcmp(name, "coreml") == 0) {
-        add_default(p, "ModelFormat", "MLProgram");
-        add_default(p, "MLComputeUnits", "ALL");
-        cache_folder(p->folder);
-        if (p->folder[0])
-            add_default(p, "ModelCacheDirectory", p->folder);
-    } else if (strcmp(name, "openvino") == 0) {
-        /* As for the CPU provider: stages run beside each other, so one run does not take all cores. */
-        snprintf(p->config, sizeof p->config, "{\"CPU\":{\"INFERENCE_NUM_THREADS\":\"%d\",\"NUM_STREAMS\":\"1\"}}", threads);
-        add_default(p, "load_config", p->config);
-    } else if (strcmp(name, "xnnpack") == 0) {
-        snprintf(p->config, sizeof p->config, "%d", threads);
-        add_default(p, "intra_op_num_threads", p->config);
-    }
 }
 
 /* --- plug-ins ------------------------------------------------------------- */
@@ -150,6 +109,69 @@ static const char *wanted_device(const fm_provider *asked)
         wanted = value ? value : wanted;
     }
     return wanted;
+}
+
+/* --- what the field sets when the user has not ---------------------------------- */
+
+typedef struct setting {
+    const fm_runtime *runtime;
+    const fm_session_options *options;
+    const char *full;   /* provider */
+    const char *device; /* type of the plug-in's device; NULL: built in */
+    int threads;
+} setting;
+
+static bool make_folder(pairs *p, const setting *s)
+{
+    return fm_cache_provider_folder(p->folder, s->runtime, s->options, s->full);
+}
+
+static void add_coreml(pairs *p, const setting *s)
+{
+    add_default(p, "ModelFormat", "MLProgram");
+    add_default(p, "MLComputeUnits", "ALL");
+    if (!has_key(p, "ModelCacheDirectory") && make_folder(p, s))
+        add_default(p, "ModelCacheDirectory", p->folder);
+}
+
+static void add_tensorrt(pairs *p, const setting *s)
+{
+    if (has_key(p, "trt_engine_cache_enable") || has_key(p, "trt_engine_cache_path") || !make_folder(p, s))
+        return;
+    add_default(p, "trt_engine_cache_enable", "1");
+    add_default(p, "trt_engine_cache_path", p->folder);
+}
+
+/*
+ * As for the CPU provider: stages run beside each other, so one run does not take all cores. A cache is for the
+ * devices that compile: reading one back takes the CPU device longer than making the model anew.
+ */
+static void add_openvino(pairs *p, const setting *s)
+{
+    if (has_key(p, "load_config"))
+        return;
+    char device[FM_PATH_MAX + 64] = "";
+    if (s->device && strcmp(s->device, "cpu") != 0 && make_folder(p, s) && !strpbrk(p->folder, "\"\\"))
+        snprintf(device, sizeof device, ",\"%s\":{\"CACHE_DIR\":\"%s\"}", strcmp(s->device, "gpu") == 0 ? "GPU" : "NPU",
+                 p->folder);
+    snprintf(p->config, sizeof p->config, "{\"CPU\":{\"INFERENCE_NUM_THREADS\":\"%d\",\"NUM_STREAMS\":\"1\"}%s}", s->threads,
+             device);
+    add_default(p, "load_config", p->config);
+}
+
+static void add_defaults(pairs *p, const setting *s)
+{
+    const char *name = fm_provider_suffix(s->full);
+    if (strcmp(name, "coreml") == 0) {
+        add_coreml(p, s);
+    } else if (strcmp(name, "tensorrt") == 0) {
+        add_tensorrt(p, s);
+    } else if (strcmp(name, "openvino") == 0) {
+        add_openvino(p, s);
+    } else if (strcmp(name, "xnnpack") == 0) {
+        snprintf(p->config, sizeof p->config, "%d", s->threads);
+        add_default(p, "intra_op_num_threads", p->config);
+    }
 }
 
 /* --- built-in providers ---------------------------------------------------- */
@@ -216,17 +238,17 @@ bool fm_ort_offers(const fm_runtime *runtime, const char *full)
     return offers;
 }
 
-fm_status fm_ort_append(const fm_session *s, OrtSessionOptions *options, const char *full, const fm_provider *asked,
-                        int threads, fm_error *err)
+fm_status fm_ort_append(const fm_session *s, OrtSessionOptions *options, const char *full,
+                        const fm_session_options *asked, int threads, fm_error *err)
 {
     const fm_runtime *r = s->runtime;
     pairs p;
-    fm_status status = take_options(&p, asked, err);
+    fm_status status = take_options(&p, &asked->provider, err);
     if (status != FM_OK)
         return status;
-    add_defaults(&p, full, threads);
-    const char *wanted = wanted_device(asked);
+    const char *wanted = wanted_device(&asked->provider);
     const OrtEpDevice *device = find_device(r, full, wanted);
+    add_defaults(&p, &(setting){r, asked, full, device ? device_type(r, device) : NULL, threads});
     OrtStatus *made;
     if (device)
         made = r->api->SessionOptionsAppendExecutionProvider_V2(options, r->env, &device, 1, p.key_list, p.value_list,

@@ -1,11 +1,12 @@
 /*
- * What runtime.c, session.c and binding.c share. Not for other modules.
+ * What the files of this module share. Not for other modules.
  */
 #ifndef FM_INFERENCE_INTERNAL_H
 #define FM_INFERENCE_INTERNAL_H
 
 #include <onnxruntime_c_api.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "inference/session.h"
 
@@ -35,6 +36,8 @@ struct fm_session {
     char reason[FM_ERROR_MESSAGE_MAX + 128]; /* why it runs elsewhere; "": it does not */
     fm_breakdown breakdown;
     double load_seconds;
+    bool from_cache;
+    atomic_bool warned; /* the runtime has warned about the model */
 };
 
 /* fm_runtime_create over a given library entry, so that an old library can be imitated in a test. */
@@ -76,7 +79,11 @@ fm_status fm_ort_open_chosen(fm_session **out, fm_runtime *runtime, const fm_sou
 bool fm_ort_offers(const fm_runtime *runtime, const char *full);
 /* Adds a provider to the options of a session. FM_E_USAGE, FM_E_RUNTIME. */
 fm_status fm_ort_append(const fm_session *session, OrtSessionOptions *options, const char *full,
-                        const fm_provider *asked, int threads, fm_error *err);
+                        const fm_session_options *asked, int threads, fm_error *err);
+
+/* Fills inputs and outputs of a loaded session. */
+fm_status fm_ort_read_tensors(fm_session *session, fm_error *err);
+void fm_ort_free_tensors(fm_session *session);
 
 /* Fills session->breakdown and ->backend from the recorded assignment and the model's bytes (NULL: not at hand). */
 fm_status fm_ort_breakdown(fm_session *session, const void *data, size_t size, fm_error *err);
@@ -85,7 +92,7 @@ void fm_breakdown_free(fm_breakdown *breakdown);
 /* Monotonic seconds. */
 double fm_ort_seconds(void);
 
-/* Logging function for session options; param is the fm_runtime. */
+/* Logging function for session options; param is the fm_session. */
 void ORT_API_CALL fm_ort_log(void *param, OrtLoggingLevel severity, const char *category,
                              const char *log_id, const char *location, const char *message);
 

@@ -55,11 +55,18 @@ void ORT_API_CALL fm_ort_log(void *param, OrtLoggingLevel severity, const char *
                              const char *log_id, const char *location, const char *message)
 {
     (void)category;
-    fm_runtime *runtime = param;
-    if (severity < ORT_LOGGING_LEVEL_WARNING || !runtime->on_log)
+    fm_session *session = param;
+    fm_runtime *runtime = session->runtime;
+    if (severity < ORT_LOGGING_LEVEL_WARNING)
+        return;
+    /* That a graph is written for this machine only: the cache's names see to it. */
+    if (strncmp(message, "Serializing optimized model", 27) == 0)
         return;
     /* "Some nodes were not assigned": the breakdown says which and how many. */
     if (location && strstr(location, "VerifyEachNodeIsAssignedToAnEp"))
+        return;
+    session->warned = true;
+    if (!runtime->on_log)
         return;
     char text[MESSAGE_MAX], line[MESSAGE_MAX + 128];
     copy_one_line(text, sizeof text, message);

@@ -10,11 +10,10 @@
 #include <onnxruntime_session_options_config_keys.h>
 
 #include "base/file.h"
+#include "inference/cache_slot.h"
 #include "inference/internal.h"
 
 #define OUTLINE_BYTES_MAX ((size_t)512 << 20)
-
-typedef enum direction { DIRECTION_INPUT, DIRECTION_OUTPUT } direction;
 
 double fm_ort_seconds(void)
 {
@@ -23,125 +22,13 @@ double fm_ort_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static fm_status bad_tensor(const fm_session *s, direction dir, const char *tensor,
-                            const char *problem, fm_error *err)
-{
-    return fm_fail(err, FM_E_MODEL, "the model '%s' does not fit: its %s '%s' %s", s->name,
-                   dir == DIRECTION_INPUT ? "input" : "output", tensor, problem);
-}
+/* What becomes of a graph on loading. */
+typedef struct graph_plan {
+    GraphOptimizationLevel level;
+    const char *write_to; /* where the runtime writes the optimised graph; NULL: nowhere */
+} graph_plan;
 
-/* Elements with dynamic dimensions taken as 1. */
-static fm_status count_elements(const fm_session *s, direction dir, fm_tensor_info *info,
-                                fm_error *err)
-{
-    info->count = 1;
-    for (int i = 0; i < info->rank; i++) {
-        if (info->dims[i] == 0 || info->dims[i] > (int64_t)FM_TENSOR_COUNT_MAX)
-            return bad_tensor(s, dir, info->name, "has a dimension out of range", err);
-        size_t dim = info->dims[i] < 0 ? 1 : (size_t)info->dims[i];
-        if (dim > FM_TENSOR_COUNT_MAX / info->count)
-            return bad_tensor(s, dir, info->name, "is too large", err);
-        info->count *= dim;
-    }
-    return FM_OK;
-}
-
-static fm_status read_shape(fm_session *s, direction dir, const OrtTypeInfo *type,
-                            fm_tensor_info *info, fm_error *err)
-{
-    const OrtApi *api = s->runtime->api;
-    const OrtTensorTypeAndShapeInfo *tensor = NULL; /* owned by type */
-    fm_status status = fm_ort_check(s->runtime, api->CastTypeInfoToTensorInfo(type, &tensor),
-                                    FM_E_MODEL, "inspect", s->name, err);
-    if (status != FM_OK)
-        return status;
-    if (!tensor)
-        return bad_tensor(s, dir, info->name, "is not a tensor", err);
-    ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-    size_t rank = 0;
-    status = fm_ort_check(s->runtime, api->GetTensorElementType(tensor, &element), FM_E_MODEL,
-                          "inspect", s->name, err);
-    if (status == FM_OK)
-        status = fm_ort_check(s->runtime, api->GetDimensionsCount(tensor, &rank), FM_E_MODEL,
-                              "inspect", s->name, err);
-    if (status != FM_OK)
-        return status;
-    if (element != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
-        return bad_tensor(s, dir, info->name, "is not of type float32", err);
-    if (rank > FM_TENSOR_DIMS_MAX)
-        return bad_tensor(s, dir, info->name, "has more than 8 dimensions", err);
-    info->rank = (int)rank;
-    status = fm_ort_check(s->runtime, api->GetDimensions(tensor, info->dims, rank), FM_E_MODEL,
-                          "inspect", s->name, err);
-    return status == FM_OK ? count_elements(s, dir, info, err) : status;
-}
-
-static fm_status read_name(fm_session *s, direction dir, int index, fm_tensor_info *info,
-                           fm_error *err)
-{
-    const OrtApi *api = s->runtime->api;
-    OrtAllocator *allocator = NULL; /* the runtime's own, never released */
-    char *name = NULL;
-    fm_status status = fm_ort_check(s->runtime, api->GetAllocatorWithDefaultOptions(&allocator),
-                                    FM_E_RUNTIME, "inspect", s->name, err);
-    if (status != FM_OK)
-        return status;
-    size_t i = (size_t)index;
-    OrtStatus *got = dir == DIRECTION_INPUT
-                         ? api->SessionGetInputName(s->session, i, allocator, &name)
-                         : api->SessionGetOutputName(s->session, i, allocator, &name);
-    status = fm_ort_check(s->runtime, got, FM_E_MODEL, "inspect", s->name, err);
-    if (status != FM_OK)
-        return status;
-    info->name = strdup(name);
-    OrtStatus *freed = api->AllocatorFree(allocator, name);
-    if (freed)
-        api->ReleaseStatus(freed);
-    return info->name ? FM_OK
-                      : fm_fail(err, FM_E_NO_MEMORY, "out of memory inspecting '%s'", s->name);
-}
-
-static fm_status read_tensor(fm_session *s, direction dir, int index, fm_tensor_info *info,
-                             fm_error *err)
-{
-    const OrtApi *api = s->runtime->api;
-    fm_status status = read_name(s, dir, index, info, err);
-    if (status != FM_OK)
-        return status;
-    OrtTypeInfo *type = NULL;
-    size_t i = (size_t)index;
-    OrtStatus *got = dir == DIRECTION_INPUT ? api->SessionGetInputTypeInfo(s->session, i, &type)
-                                            : api->SessionGetOutputTypeInfo(s->session, i, &type);
-    status = fm_ort_check(s->runtime, got, FM_E_MODEL, "inspect", s->name, err);
-    if (status != FM_OK)
-        return status;
-    status = read_shape(s, dir, type, info, err);
-    api->ReleaseTypeInfo(type);
-    return status;
-}
-
-static fm_status read_tensors(fm_session *s, direction dir, fm_tensor_info **list, int *count,
-                              fm_error *err)
-{
-    const OrtApi *api = s->runtime->api;
-    size_t n = 0;
-    OrtStatus *got = dir == DIRECTION_INPUT ? api->SessionGetInputCount(s->session, &n)
-                                            : api->SessionGetOutputCount(s->session, &n);
-    fm_status status = fm_ort_check(s->runtime, got, FM_E_MODEL, "inspect", s->name, err);
-    if (status != FM_OK)
-        return status;
-    if (n > 1024)
-        return fm_fail(err, FM_E_MODEL, "the model '%s' has %zu inputs or outputs", s->name, n);
-    *list = calloc(n ? n : 1, sizeof **list);
-    if (!*list)
-        return fm_fail(err, FM_E_NO_MEMORY, "out of memory inspecting '%s'", s->name);
-    *count = (int)n; /* entries that are not filled yet are zero, which closing accepts */
-    for (int i = 0; status == FM_OK && i < *count; i++)
-        status = read_tensor(s, dir, i, &(*list)[i], err);
-    return status;
-}
-
-static fm_status set_options(const fm_session *s, OrtSessionOptions *options, int intra_threads,
+static fm_status set_options(fm_session *s, OrtSessionOptions *options, int intra_threads, const graph_plan *plan,
                              fm_error *err)
 {
     const OrtApi *api = s->runtime->api;
@@ -151,13 +38,15 @@ static fm_status set_options(const fm_session *s, OrtSessionOptions *options, in
     if (!status)
         status = api->SetSessionExecutionMode(options, ORT_SEQUENTIAL);
     if (!status)
-        status = api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL);
+        status = api->SetSessionGraphOptimizationLevel(options, plan->level);
+    if (!status && plan->write_to)
+        status = api->SetOptimizedModelFilePath(options, plan->write_to);
     if (!status)
         status = api->SetSessionLogId(options, s->name);
     if (!status)
         status = api->SetSessionLogSeverityLevel(options, ORT_LOGGING_LEVEL_WARNING);
     if (!status)
-        status = api->SetUserLoggingFunction(options, fm_ort_log, s->runtime);
+        status = api->SetUserLoggingFunction(options, fm_ort_log, s);
     /* A waiting pool must not burn the cores of the stages beside it. */
     if (!status)
         status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
@@ -168,7 +57,8 @@ static fm_status set_options(const fm_session *s, OrtSessionOptions *options, in
     return fm_ort_check(s->runtime, status, FM_E_RUNTIME, "set options for the model", s->name, err);
 }
 
-static fm_status load(fm_session *s, const fm_source *from, const fm_session_options *o, const char *full, fm_error *err)
+static fm_status create(fm_session *s, const fm_source *from, const fm_session_options *o, const char *full,
+                        const graph_plan *plan, fm_error *err)
 {
     const OrtApi *api = s->runtime->api;
     const int threads = o->intra_threads > 0 ? o->intra_threads : 1;
@@ -176,9 +66,9 @@ static fm_status load(fm_session *s, const fm_source *from, const fm_session_opt
     fm_status status = fm_ort_check(s->runtime, api->CreateSessionOptions(&options), FM_E_RUNTIME,
                                     "set options for the model", s->name, err);
     if (status == FM_OK)
-        status = set_options(s, options, threads, err);
+        status = set_options(s, options, threads, plan, err);
     if (status == FM_OK && strcmp(full, FM_CPU_PROVIDER) != 0)
-        status = fm_ort_append(s, options, full, &o->provider, threads, err);
+        status = fm_ort_append(s, options, full, o, threads, err);
     if (status == FM_OK) {
         OrtStatus *made = from->data ? api->CreateSessionFromArray(s->runtime->env, from->data,
                                                                    from->size, options, &s->session)
@@ -191,18 +81,74 @@ static fm_status load(fm_session *s, const fm_source *from, const fm_session_opt
     return status;
 }
 
-/* Counts what runs where; a file is read once more for its edges, which the runtime does not tell. */
-static fm_status break_down(fm_session *s, const fm_source *from, fm_error *err)
+static void unload(fm_session *s)
 {
-    if (from->data)
-        return fm_ort_breakdown(s, from->data, from->size, err);
-    uint8_t *data = NULL;
-    size_t size = 0;
+    fm_ort_free_tensors(s);
+    if (s->session)
+        s->runtime->api->ReleaseSession(s->session);
+    s->session = NULL;
+}
+
+/* Loads a graph and reads what goes into it and comes out; after an error nothing is loaded. */
+static fm_status load(fm_session *s, const fm_source *from, const fm_session_options *o, const char *full,
+                      const graph_plan *plan, fm_error *err)
+{
+    fm_status status = create(s, from, o, full, plan, err);
+    if (status == FM_OK)
+        status = fm_ort_read_tensors(s, err);
+    if (status != FM_OK)
+        unload(s);
+    return status;
+}
+
+/* Counts what runs where, and keeps the graph when it was written; a file is read once more for both. */
+static fm_status break_down(fm_session *s, const fm_source *from, fm_cache_slot *slot, fm_error *err)
+{
+    const void *data = from->data;
+    size_t size = from->size;
+    uint8_t *own = NULL;
     fm_error ignored = {0}; /* a file that is too large to be read whole costs only details */
-    if (fm_file_read(from->name, OUTLINE_BYTES_MAX, &data, &size, &ignored) != FM_OK)
-        data = NULL;
+    if (!data && fm_file_read(from->name, OUTLINE_BYTES_MAX, &own, &size, &ignored) == FM_OK)
+        data = own;
     fm_status status = fm_ort_breakdown(s, data, size, err);
-    free(data);
+    if (status == FM_OK && slot->file.pending && !s->warned)
+        fm_cache_store(slot, data, size, &s->breakdown);
+    fm_cache_abandon(slot);
+    free(own);
+    return status;
+}
+
+static bool open_cached(fm_session *s, const fm_cache_slot *slot, const fm_session_options *o, const char *full)
+{
+    fm_cached_graph graph;
+    if (!fm_cache_take(slot, &graph))
+        return false;
+    fm_error ignored = {0};
+    const fm_source optimised = {s->name, graph.data, graph.graph_size};
+    const bool good = load(s, &optimised, o, full, &(graph_plan){.level = ORT_DISABLE_ALL}, &ignored) == FM_OK;
+    free(graph.data);
+    if (good) {
+        s->breakdown = graph.breakdown;
+        s->from_cache = true;
+        snprintf(s->backend, sizeof s->backend, "%s", fm_provider_suffix(FM_CPU_PROVIDER));
+    } else {
+        fm_breakdown_free(&graph.breakdown);
+        fm_cache_drop(slot);
+    }
+    return good;
+}
+
+static fm_status open_original(fm_session *s, const fm_source *from, fm_cache_slot *slot, const fm_session_options *o,
+                               const char *full, fm_error *err)
+{
+    graph_plan plan = {.level = ORT_ENABLE_ALL, .write_to = fm_cache_reserve(slot)};
+    fm_error ignored = {0};
+    fm_status status = load(s, from, o, full, &plan, plan.write_to ? &ignored : err);
+    if (status != FM_OK && plan.write_to) { /* perhaps it could not be written */
+        fm_cache_abandon(slot);
+        plan.write_to = NULL;
+        status = load(s, from, o, full, &plan, err);
+    }
     return status;
 }
 
@@ -220,15 +166,13 @@ fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *fr
     s->runtime = runtime;
     fm_ort_share();
     const double start = fm_ort_seconds(); /* waiting for another's trial is not loading */
-    fm_status status = load(s, from, options, full, err);
-    if (status == FM_OK)
-        status = read_tensors(s, DIRECTION_INPUT, &s->inputs, &s->input_count, err);
-    if (status == FM_OK)
-        status = read_tensors(s, DIRECTION_OUTPUT, &s->outputs, &s->output_count, err);
-    if (status == FM_OK) {
-        s->load_seconds = fm_ort_seconds() - start;
-        status = break_down(s, from, err);
-    }
+    fm_cache_slot slot;
+    fm_cache_find(&slot, runtime, options, full);
+    const bool cached = open_cached(s, &slot, options, full);
+    fm_status status = cached ? FM_OK : open_original(s, from, &slot, options, full, err);
+    s->load_seconds = fm_ort_seconds() - start;
+    if (status == FM_OK && !cached)
+        status = break_down(s, from, &slot, err);
     fm_ort_leave();
     if (status != FM_OK) {
         fm_session_close(&s);
@@ -260,23 +204,13 @@ fm_status fm_session_open_memory(fm_session **out, fm_runtime *runtime, const vo
     return fm_ort_open_chosen(out, runtime, &(fm_source){name, data, size}, options, err);
 }
 
-static void free_tensors(fm_tensor_info *list, int count)
-{
-    for (int i = 0; list && i < count; i++)
-        free((char *)list[i].name); /* made by strdup in read_name */
-    free(list);
-}
-
 void fm_session_close(fm_session **session)
 {
     if (!session || !*session)
         return;
     fm_session *s = *session;
-    free_tensors(s->inputs, s->input_count);
-    free_tensors(s->outputs, s->output_count);
+    unload(s);
     fm_breakdown_free(&s->breakdown);
-    if (s->session)
-        s->runtime->api->ReleaseSession(s->session);
     free(s->name);
     free(s);
     *session = NULL;
@@ -313,6 +247,11 @@ int fm_session_find_output(const fm_session *session, const char *name)
 const char *fm_session_backend(const fm_session *session)
 {
     return session->backend;
+}
+
+bool fm_session_from_cache(const fm_session *session)
+{
+    return session->from_cache;
 }
 
 double fm_session_load_seconds(const fm_session *session)

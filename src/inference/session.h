@@ -15,6 +15,7 @@
 #ifndef FM_INFERENCE_SESSION_H
 #define FM_INFERENCE_SESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,8 @@ typedef struct fm_session_options {
     fm_provider provider; /* where it shall run; zero: on the CPU */
     const int64_t *input_dims; /* size of the input in trial runs, where the model leaves it open; NULL: it does not */
     int input_rank;
+    /* Folder of optimised graphs, made when missing, and the SHA-256 of the file in hexadecimal; without both the model is not cached. cache.h says more. */
+    const char *cache_dir, *sha256;
 } fm_session_options;
 
 /*
@@ -88,7 +91,9 @@ const char *fm_session_asked(const fm_session *session);
 const char *fm_session_fallback_reason(const fm_session *session);
 /* What runs where. */
 const fm_breakdown *fm_session_breakdown(const fm_session *session);
-/* Seconds that loading took, without trial runs. */
+/* An optimised graph was taken from options->cache_dir; results and breakdown are the same without. */
+bool fm_session_from_cache(const fm_session *session);
+/* Seconds that loading took, without trial runs; the cache's work is part of it. */
 double fm_session_load_seconds(const fm_session *session);
 
 /*
