@@ -1,4 +1,9 @@
-/* Action units by geometry: the landmarker looks at the mirrored picture; displacements from the neutral face. */
+/*
+ * Action units by geometry: displacements from the neutral face, of landmarks
+ * that the landmarker finds in the mirrored picture. One without a presence
+ * score (STAR) could not say whether it sees a face there, and takes many times
+ * as long; for it the source's own landmarks and their reflection are measured.
+ */
 #include <stdlib.h>
 
 #include "fmprof/fmprof.h"
@@ -9,14 +14,28 @@
 
 typedef struct geometry {
     fm_au_estimator base;
-    fm_face_runner *runner;
+    fm_face_runner *runner; /* NULL: reflected landmarks are measured */
     const fm_topology *topology;
 } geometry;
+
+static void measure_points(const geometry *g, const fm_au_view *view, fm_point3 *points, float confidence,
+                           fm_au_sample *sample)
+{
+    FMP_SCOPE("AU_EXTRACTION", "au_measure");
+    sample->confidence = confidence;
+    fm_mirrored_restore_width(points, g->topology, view->line, view->pose->inter_ocular);
+    sample->has_features = fm_au_measure(points, g->topology, &sample->features);
+    sample->success = sample->has_features;
+}
 
 static fm_status look(geometry *g, const fm_au_view *view, fm_au_sample *sample, fm_error *err)
 {
     fm_point3 expected[FM_LANDMARKS_MAX];
     fm_mirrored_points(view->face->points, g->topology, view->line, view->keep, expected);
+    if (!g->runner) {
+        measure_points(g, view, expected, view->face->confidence, sample);
+        return FM_OK;
+    }
     const fm_roi roi = fm_roi_from_landmarks(expected, g->topology);
 
     fm_point3 measured[FM_LANDMARKS_MAX];
@@ -26,16 +45,9 @@ static fm_status look(geometry *g, const fm_au_view *view, fm_au_sample *sample,
         FMP_CONTEXT("AU_"); /* told apart from the tracker's landmarker: AU_FaceMesh_... */
         status = fm_face_runner_landmarks(g->runner, view->mirrored, &roi, measured, &presence, err);
     }
-    if (status != FM_OK)
-        return status;
-    FMP_SCOPE("AU_EXTRACTION", "au_measure");
-    if (!(presence >= MIN_PRESENCE))
-        return FM_OK;
-    sample->confidence = presence;
-    fm_mirrored_restore_width(measured, g->topology, view->line, view->pose->inter_ocular);
-    sample->has_features = fm_au_measure(measured, g->topology, &sample->features);
-    sample->success = sample->has_features;
-    return FM_OK;
+    if (status == FM_OK && presence >= MIN_PRESENCE)
+        measure_points(g, view, measured, presence, sample);
+    return status;
 }
 
 static fm_status measure(fm_au_estimator *self, const fm_au_view *view, fm_au_sample *sample, bool *waits,
@@ -75,7 +87,9 @@ fm_status fm_au_geometry_create(fm_au_estimator **out, fm_face_models *models, f
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the action units");
     g->base = (fm_au_estimator){.kind = &kind, .batch = 1};
     g->topology = fm_face_models_topology(models);
-    const fm_status status = fm_face_runner_create(&g->runner, models, FM_FACE_RUNNER_PLAIN, err);
+    const bool tells_presence = fm_face_model_output(fm_face_models_get(models, FM_ROLE_LANDMARKER), "presence") >= 0;
+    const fm_status status =
+        tells_presence ? fm_face_runner_create(&g->runner, models, FM_FACE_RUNNER_PLAIN, err) : FM_OK;
     if (status != FM_OK) {
         destroy(&g->base);
         return status;
