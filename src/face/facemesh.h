@@ -5,7 +5,12 @@
  *
  * Contract: input RGB in 0..1 of a turned square of the picture; output x, y, z
  * of each point in pixels of the input, z about the scale of x, and the logit
- * of "there is a face".
+ * of "there is a face" (the second network has another output behind a sigmoid,
+ * which is not that; Google's graph does not read it either).
+ *
+ * Crops are sampled at the centres of their elements, as MediaPipe's GPU path
+ * does. Its CPU path samples the second network's half an element aside, which
+ * moves points by 0.2 to 1 % of the eye distance (tests/face/test_reference.c).
  *
  * Thread-safety: Safe (pure functions).
  */
