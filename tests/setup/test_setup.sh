@@ -227,6 +227,37 @@ export FAKE_ABSENT=libc6-dev
 expect 'a missing package is named' fails_saying 'install --no-install-recommends libc6-dev' packages
 unset FAKE_ABSENT
 
+# A program that adds a pack and verifies it by a mark; FAKE_ADD=fails leaves half a pack.
+fresh
+mkdir -p "$root/build/src/cli" "$root/deps/models"
+cat >"$root/build/src/cli/facemirror" <<'END'
+#!/bin/sh
+case "$1 $2" in
+  'models verify') grep -q whole "$3/pack.json" ;;
+  'models add') [ -f "$3/face_landmark.tflite" ] && mkdir "$5" && echo "${FAKE_ADD:-whole}" >"$5/pack.json" && [ -z "$FAKE_ADD" ] ;;
+  *) exit 2 ;;
+esac
+END
+chmod +x "$root/build/src/cli/facemirror"
+echo old >"$root/deps/models/face_landmark.onnx"
+expect 'models from before there were packs are made anew' setup models import
+expect 'the pack is there' holds models/pack.json whole
+expect 'what was there before is not' [ ! -e "$root/deps/models/face_landmark.onnx" ]
+expect 'a whole pack is not made again' setup import
+expect 'a whole pack: it says so' says 'Import: already there'
+echo damaged >"$root/deps/models/pack.json"
+export FAKE_ADD=fails
+expect 'a damaged pack is noticed, and needs the program' fails_saying 'making the model pack failed' import
+expect 'a failure leaves the pack that was there' holds models/pack.json damaged
+unset FAKE_ADD
+expect 'a damaged pack is made anew' setup import
+expect 'the new pack is whole' holds models/pack.json whole
+sleep 0.01
+touch "$root/build/src/cli/facemirror"
+expect 'a newer program makes it anew' setup import
+expect 'a newer program: it says so' says 'Import: TFLite to ONNX'
+expect 'packs: no temporary folder stays' no_temporary
+
 fresh
 export FAKE_NPM=slow
 PATH="$bin:$PATH" "$root/tools/setup.sh" models >"$work/first" 2>&1 &

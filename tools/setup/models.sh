@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Step 3: the default models, as their makers publish them (TFLite). Step 6: the same as ONNX.
+# Step 3: the default models, as their makers publish them (TFLite). Step 6: the same as a pack of ONNX models.
 
 MODELS_PACKAGE=@mediapipe/face_mesh
 MODELS_PACKAGE_VERSION=0.4.1657299874
@@ -40,27 +40,26 @@ cut_model() {
     die "$1 out of $MODELS_PACKAGE differs from $CHECKSUMS, so nothing was kept: try again, and distrust the source if it stays so."
 }
 
-# step_import PROGRAM: converts what is missing or older than the program or the TFLite file.
-step_import() {
-  local program=$1 model todo=''
+# pack_ready PROGRAM: whether the pack is whole, by its own hashes, and not older than the program or a TFLite file.
+pack_ready() {
+  local program=$1 pack=$DEPS/models/pack.json model
+  [ -f "$pack" ] && ! [ "$program" -nt "$pack" ] || return 1
   for model in $MODELS; do
-    if [ ! -f "$DEPS/models/$model.onnx" ] || [ "$program" -nt "$DEPS/models/$model.onnx" ] ||
-      [ "$DEPS/tflite/$model.tflite" -nt "$DEPS/models/$model.onnx" ]; then
-      todo="$todo $model"
-    fi
+    ! [ "$DEPS/tflite/$model.tflite" -nt "$pack" ] || return 1
   done
-  if [ -z "$todo" ]; then
+  "$program" models verify "$DEPS/models" >/dev/null 2>&1
+}
+
+# step_import PROGRAM: makes the default pack.
+step_import() {
+  local program=$1
+  [ -x "$program" ] || die "$program is not there though the build went well: run 'make clean', then the same command again."
+  if pack_ready "$program"; then
     step 'Import' "already there ($DEPS/models)"
     return
   fi
-  step 'Import' "TFLite to ONNX:$todo"
-  [ -x "$program" ] || die "$program is not there though the build went well: run 'make clean', then the same command again."
-  mkdir -p "$TMP/import"
-  for model in $todo; do
-    run_logged "$LOGS/import.log" "the import of $model.tflite" \
-      "$program" models import "$DEPS/tflite/$model.tflite" -o "$TMP/import/$model.onnx"
-    [ -s "$TMP/import/$model.onnx" ] || die "the import of $model.tflite wrote no model (see $LOGS/import.log)."
-  done
-  mkdir -p "$DEPS/models"
-  mv "$TMP/import"/* "$DEPS/models/"
+  step 'Import' "TFLite to ONNX, checked, as a model pack ($DEPS/models)"
+  mkdir -p "$TMP/new"
+  run_logged "$LOGS/import.log" 'making the model pack' "$program" models add "$DEPS/tflite" --to "$TMP/new/models"
+  replace_dir "$TMP/new/models" "$DEPS/models"
 }
