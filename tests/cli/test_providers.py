@@ -7,33 +7,14 @@ import json
 import os
 
 import harness as h
+from small_onnx import field, save, value_info
 
 PLUGIN = os.environ.get('FACEMIRROR_EP_LIBRARY') or os.environ.get('FACEMIRROR_EP_DEFAULT', '')
 SHIM = os.environ.get('FACEMIRROR_EP_SHIM', '')
 LANDMARKER = os.path.join(h.MODELS, 'face_landmark.onnx')
 
 
-# --- an ONNX writer as small as the graph (onnx.proto) ----------------------------------------------------------
-
-def varint(value):
-    out = b''
-    while value >= 0x80:
-        out += bytes([value & 0x7f | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def value_info(name, dims):
-    shape = b''.join(field(1, field(2, 'n') if d is None else field(1, d)) for d in dims)
-    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
-
+# --- a graph that has to be cut -----------------------------------------------------------------------------------
 
 def chain(path, links, dims=(1, 4, 8, 8)):
     """`links` times a Relu and an LpPool, which OpenVINO refuses; then a last Relu."""
@@ -45,9 +26,7 @@ def chain(path, links, dims=(1, 4, 8, 8)):
         nodes += field(1, field(1, 'r%d' % i) + field(2, last) + field(3, 'pool %d' % i) + field(4, 'LpPool') + kernel)
     nodes += field(1, field(1, last) + field(2, 'y') + field(3, 'last') + field(4, 'Relu'))
     graph = nodes + field(2, 'chain') + field(11, value_info('x', dims)) + field(12, value_info('y', dims))
-    with open(path, 'wb') as out:
-        out.write(field(1, 8) + field(7, graph) + field(8, field(2, 17)))
-    return path
+    return save(path, graph)
 
 
 # --- without a second provider ---------------------------------------------------------------------------------
