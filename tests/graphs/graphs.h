@@ -25,24 +25,24 @@ enum {
     GR_STAR_SIDE = 256,
     GR_STAR_OUTPUTS = 17,
     GR_MTL_SIDE = 224,
-    GR_SIDE_STEP = 32, /* smaller pictures: a multiple of it; of STAR: one whose quarter the hourglasses can halve four times */
+    GR_SIDE_STEP = 32, /* of smaller pictures; 64 for STAR */
     GR_FRAGMENTS_MAX = 32
 };
 
 /*
- * `side`: GR_STAR_SIDE. Input `input_image` [batch, 3, side, side]. 17 outputs in the order of the original: for each of the four stacks
- * points [98, 2], point maps [98, 64, 64] and edge maps [9, 64, 64] (a quarter of side); four fused maps; the final
- * points. The first three have the names that the exporter gives: `output`, `heatmap`, `landmarks`, so the tensor
- * named `landmarks` holds edge maps. The final points are a mean face that fills the crop, plus 1/16 of what the
- * last stack's soft-argmax finds: the picture moves them by about a pixel.
+ * `side`: GR_STAR_SIDE. Input `input_image` [batch, 3, side, side]. 17 outputs in the order of the original: for each
+ * of the four stacks points [98, 2], point maps [98, 64, 64] and edge maps [9, 64, 64] (a quarter of side); four fused
+ * maps; the final points. The first three have the names that the exporter gives: `output`, `heatmap`, `landmarks`,
+ * so the tensor named `landmarks` holds edge maps. The final points are a mean face that fills the crop, plus 1/16 of
+ * what the last stack's soft-argmax finds: the picture moves them by about a pixel.
  */
 void gr_write_star(gr_net *net, int side);
 
 /*
- * `side`: GR_MTL_SIDE. Input `input_face` [batch, 3, side, side]; outputs `emotion_output` [batch, 8], `gaze_output` [batch, 2],
- * `au_output` [batch, 8] in 0..1. The first `fragments` gates (0 to GR_FRAGMENTS_MAX) pass an LpPool over one
- * pixel, which changes nothing, since gates are not negative, and which accelerators refuse: on one that takes
- * the rest of a chain the graph falls into fragments + 1 pieces there.
+ * `side`: GR_MTL_SIDE. Input `input_face` [batch, 3, side, side]; outputs `emotion_output` [batch, 8], `gaze_output`
+ * [batch, 2], `au_output` [batch, 8] in 0..1. The first `fragments` gates (0 to GR_FRAGMENTS_MAX) pass an LpPool over
+ * one pixel, which changes nothing, since gates are not negative, and which accelerators refuse: on one that takes the
+ * rest of a chain the graph falls into fragments + 1 pieces there.
  */
 void gr_write_mtl(gr_net *net, int side, int fragments);
 

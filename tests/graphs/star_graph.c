@@ -334,8 +334,8 @@ static gr_value merge(gr_net *net, int index, const gr_value *x, const stack *s)
 
 static gr_value stem(gr_net *net, const gr_value *image)
 {
-    gr_value x = coord_conv(net, "pre.0", image, "coords_image", NULL,
-                            &(gr_conv_options){.out = gr_thin(net, CHANNELS / 4), .kernel = 7, .stride = 2, .pad = 3, .gain = 2});
+    const gr_conv_options first = {.out = gr_thin(net, CHANNELS / 4), .kernel = 7, .stride = 2, .pad = 3, .gain = 2};
+    gr_value x = coord_conv(net, "pre.0", image, "coords_image", NULL, &first);
     x = gr_unary(net, "pre.0", "Relu", &x);
     x = residual(net, "pre.1", &x, gr_thin(net, CHANNELS / 2));
     x = max_pool(net, "pre.2", &x);
@@ -346,7 +346,8 @@ static gr_value stem(gr_net *net, const gr_value *image)
 static void outputs(gr_net *net, int map, const stack stacks[STACKS], const char *final)
 {
     static const char *const named[] = {"output", "heatmap", "landmarks"};
-    const int64_t points[] = {0, POINTS, 2}, maps[] = {0, POINTS, map, map}, edge_maps[] = {0, EDGES, map, map};
+    const int64_t points[] = {0, POINTS, 2};
+    const int64_t maps[] = {0, POINTS, map, map}, edge_maps[] = {0, EDGES, map, map};
     struct {
         const char *from;
         const int64_t *dims;
