@@ -92,7 +92,7 @@ typedef struct fm_run_options {
     double start, duration;  /* seconds from the clip's beginning; duration 0: to the end */
     int64_t max_frames;      /* 0: all */
     int threads;             /* 0: as many as the machine has */
-    int au_batch;            /* faces in one run of a network for action units; 0: what it fixes, else 1 */
+    int au_batch;            /* faces in one run of a network for action units; 0: 4, or 1 where it takes no more */
     bool no_smooth;
     double smooth_cutoff_hz; /* 0: default */
     double smooth_beta;      /* 0: default */

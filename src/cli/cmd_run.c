@@ -47,7 +47,7 @@ static const char help[] =
     "                        one model (BlazeFace, FaceMesh); may be repeated\n"
     "      --ep-option K=V   an option of that provider; device=gpu|npu|cpu picks a plug-in's device\n"
     "      --ep-library F    the library of a plug-in provider\n"
-    "      --au-batch N      faces in one run of a network that estimates action units (1)\n"
+    "      --au-batch N      faces in one run of a network that estimates action units (4)\n"
     "      --threads N       processor threads to plan for (default: all)\n"
     "      --trace           also every event: STEM_trace.fmptrace, and STEM_trace.json for\n"
     "                        ui.perfetto.dev\n"

@@ -32,3 +32,10 @@ void fm_mirrored_restore_width(fm_point3 *points, const fm_topology *topology, c
         points[i].y -= (float)(s * line->dx);
     }
 }
+
+fm_box_relation fm_mirrored_relation(const fm_box_relation *source)
+{
+    fm_box_relation relation = *source;
+    relation.x = 0;
+    return relation;
+}

@@ -7,6 +7,7 @@
 #ifndef FM_FACE_MIRRORED_FACE_H
 #define FM_FACE_MIRRORED_FACE_H
 
+#include "look.h"
 #include "midline.h"
 
 /*
@@ -25,5 +26,11 @@ void fm_mirrored_points(const fm_point3 *points, const fm_topology *topology, co
  */
 void fm_mirrored_restore_width(fm_point3 *points, const fm_topology *topology, const fm_line *line,
                                double source_size);
+
+/*
+ * How a detector's box would lie about the landmarks of the mirrored face: as the source's about the source's, but
+ * for what that is to one side, since a mirrored face has none.
+ */
+fm_box_relation fm_mirrored_relation(const fm_box_relation *source);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What measures the action units of a mirrored face: from its geometry
- * (au_geometry.c), or by a network of the pack. One for each lane.
+ * What measures the action units of a mirrored face: its geometry
+ * (au_geometry.c), or a network of the pack (au_mtl.c). One for each lane.
  *
  * A frame is measured in two steps where a network takes several faces at once:
  * measure() puts the face into the batch and says that its sample waits; run()
@@ -18,6 +18,8 @@
 #include "face/tracker.h"
 #include "facemirror/run.h" /* FM_AU_BATCH_MAX */
 #include "pipeline/face_runner.h"
+
+enum { FM_AU_BATCH_DEFAULT = 4 }; /* measured: docs/providers.md */
 
 typedef struct fm_au_estimator fm_au_estimator;
 
@@ -38,6 +40,14 @@ typedef struct fm_au_sample {
     fm_au_features features; /* of the landmarks; the neutral is made of them */
     fm_mtl_result network;   /* where a network estimates */
 } fm_au_sample;
+
+/*
+ * Fills in the features of the mirrored face's landmarks, whose width is
+ * brought back to the source's: `points` change. All ways of estimating make
+ * their features here.
+ */
+void fm_au_sample_measure(fm_au_sample *sample, const fm_au_view *view, const fm_topology *topology,
+                          fm_point3 *points);
 
 /* One way of estimating. `self` is the estimator, which begins with a fm_au_estimator. */
 typedef struct fm_au_estimator_kind {
@@ -65,12 +75,15 @@ struct fm_au_estimator {
 
 /*
  * The way that the models allow: their AU estimator, else geometry by their
- * landmarker. `batch`: faces in one run of the network, up to FM_AU_BATCH_MAX; 0: what the
- * model fixes, else 1. FM_E_USAGE where the models cannot do that.
+ * landmarker. `batch`: faces in one run of the network, up to FM_AU_BATCH_MAX;
+ * 0: FM_AU_BATCH_DEFAULT, or 1 where the model takes no more. FM_E_USAGE where
+ * more is asked for than the models can do. The models must outlive the estimator.
  */
-fm_status fm_au_estimator_create(fm_au_estimator **out, fm_face_models *models, int batch, fm_error *err);
+fm_status fm_au_estimator_create(fm_au_estimator **out, const fm_face_models *models, int batch, fm_error *err);
 void fm_au_estimator_destroy(fm_au_estimator **estimator);
 
-fm_status fm_au_geometry_create(fm_au_estimator **out, fm_face_models *models, fm_error *err);
+/* The two ways. The second wants models with an AU estimator. */
+fm_status fm_au_geometry_create(fm_au_estimator **out, const fm_face_models *models, fm_error *err);
+fm_status fm_au_mtl_create(fm_au_estimator **out, const fm_face_models *models, int batch, fm_error *err);
 
 #endif

@@ -23,19 +23,19 @@ static void measure_points(const geometry *g, const fm_au_view *view, fm_point3 
 {
     FMP_SCOPE("AU_EXTRACTION", "au_measure");
     sample->confidence = confidence;
-    fm_mirrored_restore_width(points, g->topology, view->line, view->pose->inter_ocular);
-    sample->has_features = fm_au_measure(points, g->topology, &sample->features);
+    fm_au_sample_measure(sample, view, g->topology, points);
     sample->success = sample->has_features;
 }
 
 static fm_status look(geometry *g, const fm_au_view *view, fm_au_sample *sample, fm_error *err)
 {
     fm_point3 expected[FM_LANDMARKS_MAX];
-    fm_mirrored_points(view->face->points, g->topology, view->line, view->keep, expected);
     if (!g->runner) {
+        fm_mirrored_points(view->face->raw, g->topology, view->line, view->keep, expected);
         measure_points(g, view, expected, view->face->confidence, sample);
         return FM_OK;
     }
+    fm_mirrored_points(view->face->points, g->topology, view->line, view->keep, expected);
     const fm_roi roi = fm_roi_from_landmarks(expected, g->topology);
 
     fm_point3 measured[FM_LANDMARKS_MAX];
@@ -79,7 +79,7 @@ static void destroy(fm_au_estimator *self)
 static const fm_au_estimator_kind kind = {
     .measure = measure, .features = features, .units = units, .destroy = destroy};
 
-fm_status fm_au_geometry_create(fm_au_estimator **out, fm_face_models *models, fm_error *err)
+fm_status fm_au_geometry_create(fm_au_estimator **out, const fm_face_models *models, fm_error *err)
 {
     *out = NULL;
     geometry *g = calloc(1, sizeof *g);

@@ -94,12 +94,20 @@ static void test_width(void **state)
     assert_true(flat[33].x == 0 && flat[33].y == 0);
 }
 
+static void test_relation(void **state)
+{
+    (void)state;
+    const fm_box_relation r = fm_mirrored_relation(&(fm_box_relation){0.1, -0.2, 1.1, 1.3});
+    assert_true(r.x == 0 && r.y == -0.2 && r.width == 1.1 && r.height == 1.3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_symmetric),
         cmocka_unit_test(test_one_side_moves),
         cmocka_unit_test(test_width),
+        cmocka_unit_test(test_relation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
