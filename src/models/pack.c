@@ -67,7 +67,7 @@ fm_status fm_pack_check_file(const fm_pack_model *model, fm_error *err)
     if (status == FM_E_NO_MEMORY)
         return fm_fail(err, status, "%s", cause.message);
     if (status != FM_OK)
-        return fm_fail(err, FM_E_MODEL, "%s: %s; add the pack again", model->name, cause.message);
+        return fm_fail(err, FM_E_MODEL, "%s; add the pack again", cause.message);
     if (strcmp(hex, model->sha256) != 0)
         return fm_fail(err, FM_E_MODEL,
                        "'%s' is not the file that its pack means: its SHA-256 is %s, not %s; add the pack again",

@@ -19,7 +19,7 @@ static const fm_known_pack folders[] = {
       {.name = "FaceMesh", .decoding = FM_DECODING_FACEMESH, .variant = "plain", .file = "face_landmark.onnx",
        .sources = {"face_landmark.tflite", "face_landmark.onnx"}}}},
     {"openface3", "OpenFace 3.0: RetinaFace, STAR (98 points), and MTL (action units, emotion, gaze)",
-     "OpenFace 3.0 (CMU): academic or non-profit noncommercial research use only; RetinaFace's weights: MIT",
+     "OpenFace 3.0 (CMU): noncommercial research only; RetinaFace's weights: MIT",
      {{.name = "RetinaFace", .decoding = FM_DECODING_RETINAFACE, .file = "retinaface_mobilenet025.onnx",
        .sources = {"retinaface_mobilenet025_coreml.onnx", "retinaface_mobilenet025.onnx"}},
       {.name = "STAR", .decoding = FM_DECODING_STAR, .file = "star_landmark_98.onnx",

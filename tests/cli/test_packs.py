@@ -351,6 +351,13 @@ class Looking(PackCase):
         self.assert_one_sentence(self.models('remove', 'broken'), 8, 'is not removed', 'no JSON')
         self.assertEqual(os.listdir(self.installed('broken')), ['pack.json'])
 
+    def test_the_example_of_the_documentation(self):
+        text = open(os.path.join(h.SOURCE, 'docs', 'models.md'), encoding='utf-8').read()
+        open(os.path.join(self.source, 'pack.json'), 'w').write(text.split('```json\n')[1].split('```')[0])
+        found = self.findings(self.source)
+        self.assertEqual([model for model, _ in found], ['RetinaFace', 'STAR'])  # its files alone are missing
+        self.assertTrue(all('No such file' in message for _, message in found), found)
+
     def test_help(self):
         text = self.good_run('models', '--help').out
         for action in ('add', 'list', 'remove', 'verify', 'inspect', 'import'):
