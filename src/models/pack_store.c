@@ -68,7 +68,26 @@ static bool look_at(void *opaque, const char *name)
     return ours;
 }
 
-/* A folder that is there already may be replaced when it is empty, or a pack and nothing else. */
+/* What is there may be replaced when it is a pack and nothing else. */
+static fm_status check_replaceable(const fm_pack_store *s, int folder, fm_error *err)
+{
+    if (!s->overwrite)
+        return fm_fail(err, FM_E_EXISTS, "'%s' exists already; give --overwrite to replace it", s->target);
+    fm_pack *pack = NULL;
+    fm_error cause = {0};
+    if (fm_pack_read(&pack, s->target, &cause) != FM_OK)
+        return fm_fail(err, FM_E_OUTPUT, "'%s' is not replaced: %s; remove it yourself if it may go", s->target,
+                       cause.message);
+    contents found = {.pack = pack};
+    fm_status status = FM_OK;
+    if (!for_names(folder, look_at, &found))
+        status = fm_fail(err, FM_E_OUTPUT, "'%s' is not replaced: it also has '%s', which is no part of the pack",
+                         s->target, found.foreign);
+    fm_pack_free(&pack);
+    return status;
+}
+
+/* A folder that is there already may be empty, or be replaced. */
 static fm_status check_place(const fm_pack_store *s, fm_error *err)
 {
     struct stat st;
@@ -79,22 +98,9 @@ static fm_status check_place(const fm_pack_store *s, fm_error *err)
     const int folder = open_folder(s->target);
     if (folder < 0)
         return fail_at(err, "read", s->target);
-    contents found = {0};
-    fm_status status = FM_OK;
-    if (!for_names(folder, look_at, &found)) {
-        fm_pack *pack = NULL;
-        fm_error cause = {0};
-        found = (contents){0};
-        if (!s->overwrite)
-            status = fm_fail(err, FM_E_EXISTS, "'%s' exists already; give --overwrite to replace it", s->target);
-        else if (fm_pack_read(&pack, s->target, &cause) != FM_OK)
-            status = fm_fail(err, FM_E_OUTPUT, "'%s' is not replaced: %s; remove it yourself if it may go", s->target,
-                             cause.message);
-        else if (found.pack = pack, !for_names(folder, look_at, &found))
-            status = fm_fail(err, FM_E_OUTPUT, "'%s' is not replaced: it also has '%s', which is no part of the pack",
-                             s->target, found.foreign);
-        fm_pack_free(&pack);
-    }
+    contents nothing = {0};
+    const bool empty = for_names(folder, look_at, &nothing);
+    const fm_status status = empty ? FM_OK : check_replaceable(s, folder, err);
     close(folder);
     return status;
 }
