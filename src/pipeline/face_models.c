@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "inference/open_many.h"
-#include "pipeline/default_pack.h"
 #include "pipeline/detector_run.h"
 #include "pipeline/face_model_facts.h"
 #include "pipeline/landmarker.h"
@@ -121,8 +120,7 @@ static void trial_size(const fm_pack_model *spec, const fm_face_models_options *
 
 static fm_status compare_hash(void *opaque, fm_error *err)
 {
-    const fm_pack_model *spec = opaque;
-    return *spec->sha256 ? fm_pack_check_file(spec, err) : FM_OK;
+    return fm_pack_check_file(opaque, err);
 }
 
 static fm_status open_sessions(fm_face_models *m, const fm_face_models_options *o, fm_error *err)
@@ -196,7 +194,7 @@ fm_status fm_face_models_open(fm_face_models **out, const fm_face_models_options
     fm_face_models *m = calloc(1, sizeof *m);
     if (!m)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the models");
-    fm_status status = fm_pack_find_or_default(&m->pack, options->pack, err);
+    fm_status status = fm_pack_find(&m->pack, options->pack, err);
     if (status == FM_OK)
         status = choose_models(m, options, err);
     if (status == FM_OK)

@@ -6,7 +6,6 @@ import harness as h
 
 FRAMES = 8
 TFLITE = os.path.join(h.SOURCE, 'deps', 'tflite', 'face_landmark_with_attention.tflite')
-MODEL = 'face_landmark_with_attention.onnx'
 # Irises (centre, right, top, left, bottom in the picture) and the corners of the eye around each.
 EYES = ((468, 33, 133), (473, 362, 263))
 
@@ -16,10 +15,7 @@ class Attention(h.Case):
     def make_inputs(cls):
         cls.clip = h.make_clip(cls.path('face.mp4'), frames=FRAMES)
         cls.models = cls.path('models')
-        os.mkdir(cls.models)
-        for name in ('face_detection_short_range.onnx', 'face_landmark.onnx'):
-            os.symlink(os.path.abspath(os.path.join(h.MODELS, name)), os.path.join(cls.models, name))
-        done = h.run('models', 'import', TFLITE, '-o', os.path.join(cls.models, MODEL))
+        done = h.run('models', 'add', os.path.dirname(TFLITE), '--to', cls.models)
         assert done.code == 0, done
 
     def landmarks(self, name, *args):

@@ -265,25 +265,6 @@ class BadOptions(h.Case):
     def test_start_behind_the_end(self):
         self.refuse(2, self.clip, '--start', '100', parts=('100',))
 
-    def test_missing_models(self):
-        self.refuse(8, self.clip, '--models', self.path('nowhere'), parts=(self.path('nowhere'),))
-
-    def test_broken_models(self):
-        folder = self.path('broken')
-        os.makedirs(folder, exist_ok=True)
-        for name in ('face_detection_short_range.onnx', 'face_landmark_with_attention.onnx'):
-            with open(os.path.join(folder, name), 'wb') as stream:
-                stream.write(b'no model' * 100)
-        self.refuse(8, self.clip, '--models', folder, parts=(folder,))
-
-    def test_exchanged_models(self):
-        folder = self.path('exchanged')
-        os.makedirs(folder, exist_ok=True)
-        pair = ('face_detection_short_range.onnx', 'face_landmark_with_attention.onnx')
-        for name, other in (pair, pair[::-1]):
-            shutil.copy(os.path.join(h.MODELS, name), os.path.join(folder, other))
-        self.refuse(8, self.clip, '--models', folder)
-
     def test_neutral_image(self):
         self.refuse(3, self.clip, '--neutral-image', self.path('none.png'), parts=('none.png',))
         grey = h.ffmpeg('-f', 'lavfi', '-i', 'color=gray:size=320x320', '-frames:v', '1', self.path('grey.png'))
@@ -304,6 +285,86 @@ class BadOptions(h.Case):
         # Left alone, the program finds one that does.
         self.good_run(self.clip, '-o', self.path('own'), '-q')
         self.assertEqual(h.video_stream(self.path('own', 'good_left_mirrored.mp4'))['codec_name'], 'h264')
+
+
+class BadModels(h.Case):
+    """Packs that are not what they say are refused before any frame is read."""
+    @classmethod
+    def make_inputs(cls):
+        cls.clip = h.make_clip(cls.path('good.mp4'), frames=6)
+
+    def pack(self, name, change=None):
+        """A copy of the default pack, its models changed by their variants or names."""
+        folder = self.path(name)
+        shutil.copytree(h.MODELS, folder)
+        with open(os.path.join(folder, 'pack.json')) as stream:
+            manifest = json.load(stream)
+        if change:
+            change({m.get('variant') or m['name']: m for m in manifest['models']})
+        with open(os.path.join(folder, 'pack.json'), 'w') as stream:
+            json.dump(manifest, stream)
+        return folder
+
+    def refuse(self, code, pack, *parts, options=()):
+        out = self.path('out')
+        result = h.run(self.clip, '-o', out, '--models', pack, *options)
+        self.assertEqual(result.out, '')
+        self.assert_one_sentence(result, code, *parts)
+        self.assert_no_outputs(out)
+
+    def test_nowhere(self):
+        self.refuse(8, self.path('nowhere'), self.path('nowhere'))
+        self.refuse(8, 'no-such-pack', 'no-such-pack', 'models add')
+
+    def test_another_file(self):
+        folder = self.pack('another')
+        shutil.copy(os.path.join(folder, 'face_detection_short_range.onnx'),
+                    os.path.join(folder, 'face_landmark_with_attention.onnx'))
+        self.refuse(8, folder, os.path.join(folder, 'face_landmark_with_attention.onnx'), 'SHA-256')
+
+    def test_cut_file(self):
+        folder = self.pack('cut')
+        os.truncate(os.path.join(folder, 'face_detection_short_range.onnx'), 1000)
+        self.refuse(8, folder, 'face_detection_short_range.onnx')
+
+    def test_missing_file(self):
+        folder = self.pack('missing')
+        os.remove(os.path.join(folder, 'face_landmark_with_attention.onnx'))
+        self.refuse(8, folder, 'face_landmark_with_attention.onnx')
+
+    def test_a_file_that_is_not_asked_for_may_be_missing(self):
+        folder = self.pack('half')
+        os.remove(os.path.join(folder, 'face_landmark_with_attention.onnx'))
+        self.good_run(self.clip, '-o', self.path('half-out'), '-q', '--models', folder, '--landmarks', 'plain')
+
+    def test_missing_output(self):
+        def rename(models):
+            models['attention']['outputs']['lips'] = 'output_nose'
+        self.refuse(8, self.pack('output', rename), 'face_landmark_with_attention.onnx', 'output_nose', 'lips')
+
+    def test_unexpected_shape(self):
+        def shrink(models):
+            models['plain']['outputs']['points'] = 'conv2d_31'
+        self.refuse(8, self.pack('shape', shrink), 'face_landmark.onnx', 'conv2d_31', '1404',
+                    options=('--landmarks', 'plain'))
+
+    def test_unexpected_input(self):
+        def rename(models):
+            models['BlazeFace']['input']['name'] = 'picture'
+        self.refuse(8, self.pack('input', rename), 'face_detection_short_range.onnx', "'picture'")
+
+    def test_exchanged_graphs(self):
+        def exchange(models):
+            for key in ('file', 'sha256'):
+                one, two = models['BlazeFace'], models['attention']
+                one[key], two[key] = two[key], one[key]
+        self.refuse(8, self.pack('exchanged', exchange), 'face_landmark_with_attention.onnx')
+
+    def test_no_such_variant(self):
+        self.refuse(2, h.MODELS, "'better'", 'attention, plain', options=('--landmarks', 'better'))
+
+    def test_no_such_model_for_a_provider(self):
+        self.refuse(2, h.MODELS, 'STAR', options=('--ep', 'STAR=cpu'))
 
 
 if __name__ == '__main__':

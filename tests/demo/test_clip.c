@@ -22,7 +22,7 @@
 #include "base/file.h"
 #include "demo/demo_clip.h"
 #include "demo/timeline.h"
-#include "pipeline/default_pack.h"
+#include "models/pack.h"
 #include "pipeline/face_runner.h"
 #include "video/reader.h"
 
@@ -54,7 +54,7 @@ static void skip_without_deps(void)
         print_message("SKIPPED: no portrait at '%s'; run `make setup`\n", TEST_PORTRAIT);
         skip();
     }
-    if (fm_pack_find_or_default(&pack, models_dir(), &err) != FM_OK) {
+    if (fm_pack_find(&pack, models_dir(), &err) != FM_OK) {
         print_message("SKIPPED: %s\n", err.message);
         skip();
     }

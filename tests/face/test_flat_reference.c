@@ -72,8 +72,10 @@ static void compare(const char *image, int frame, const fm_point3 *mesh)
     assert_true(fm_midline_fit(mesh, &fm_topology_mesh468, FM_MIDLINE_ROBUST, &line_a));
     assert_true(fm_midline_fit(flat, &fm_topology_wflw98, FM_MIDLINE_ROBUST, &line_b));
     const double apart = line_difference(&line_a, &line_b, mesh) / a.inter_ocular;
-    print_message("%-22s %3d: yaw %6.2f flat %6.2f  pitch %6.2f %6.2f  roll %5.2f %5.2f  midline %.2f %%\n",
-                  image, frame, a.yaw, b.yaw, a.pitch, b.pitch, a.roll, b.roll, 100 * apart);
+    const double misfit = fm_mean_face_misfit(flat, &fm_topology_wflw98);
+    print_message("%-22s %3d: yaw %6.2f flat %6.2f  pitch %6.2f %6.2f  roll %5.2f %5.2f  midline %.2f %%  misfit %.3f\n",
+                  image, frame, a.yaw, b.yaw, a.pitch, b.pitch, a.roll, b.roll, 100 * apart, misfit);
+    assert_true(misfit < 0.5 * FM_MISFIT_MAX);
     assert_true(fabsf(a.yaw - b.yaw) < 4);
     assert_true(fabsf(a.roll - b.roll) < 0.6f);
     /* Both pitches are relative to a resting profile, of other points and of one person. */

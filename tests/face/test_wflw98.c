@@ -234,6 +234,44 @@ static void test_refusals(void **state)
             assert_true(isfinite(points[i].z));
 }
 
+/* A face that moves stays one; points that were shuffled or thrown about are none. */
+static void test_misfit(void **state)
+{
+    (void)state;
+    synthetic_face face = mean_face();
+    fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
+    flat_view(&face, 0, 0, 30, points);
+    assert_true(fm_mean_face_misfit(points, wflw) < 1e-4);
+    for (int i = 0; i < wflw->count; i++)
+        if (face.point[i].y > 0.6f) {
+            face.point[i].x += 0.1f; /* palsy pulls the mouth aside, */
+            face.point[i].y += 0.2f; /* which is wide open */
+        }
+    for (double yaw = -40; yaw <= 40; yaw += 20) {
+        flat_view(&face, yaw, 15, 30, points);
+        assert_in_range(1e3 * fm_mean_face_misfit(points, wflw), 50, 1e3 * 0.6 * FM_MISFIT_MAX);
+    }
+    uint32_t random = 1;
+    for (int i = wflw->count - 1; i > 0; i--) {
+        random = random * 1664525u + 1013904223u;
+        const int j = (int)((random >> 8) % (uint32_t)(i + 1));
+        const fm_point3 kept = points[i];
+        points[i] = points[j];
+        points[j] = kept;
+    }
+    assert_true(fm_mean_face_misfit(points, wflw) > 1.5 * FM_MISFIT_MAX);
+    flat_view(&face, 0, 0, 0, points);
+    for (int i = 0; i < wflw->count; i++)
+        points[i].y *= 0.4f; /* squeezed flat */
+    assert_true(fm_mean_face_misfit(points, wflw) > FM_MISFIT_MAX);
+    points[7].x = NAN;
+    assert_true(isinf(fm_mean_face_misfit(points, wflw)));
+    for (int i = 0; i < wflw->count; i++)
+        points[i] = (fm_point3){100, 100, 0};
+    assert_true(isinf(fm_mean_face_misfit(points, wflw)));
+    assert_true(fm_mean_face_misfit(points, &fm_topology_mesh468) == 0);
+}
+
 /* A mesh brings its own depth, which stays. */
 static void test_mesh_is_left_alone(void **state)
 {
@@ -406,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_flip),
         cmocka_unit_test(test_lower_face_does_not_matter),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_misfit),
         cmocka_unit_test(test_mesh_is_left_alone),
         cmocka_unit_test(test_midline_of_symmetric_face),
         cmocka_unit_test(test_midline_under_palsy),
