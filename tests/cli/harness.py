@@ -52,13 +52,13 @@ def skip_script(reason):
     sys.exit(77)
 
 
-def require_script(portrait=True, shared=False):
+def require_script(portrait=True, shared=False, models=True):
     """Ends the script as skipped when what all of its tests need is missing."""
     for tool in ('ffmpeg', 'ffprobe'):
         if not shutil.which(tool):
             skip_script('%s is not installed' % tool)
     for name in ('face_detection_short_range.onnx', 'face_landmark_with_attention.onnx', 'face_landmark.onnx'):
-        if not os.path.isfile(os.path.join(MODELS, name)):
+        if models and not os.path.isfile(os.path.join(MODELS, name)):
             skip_script('no model %s in %r; run `make setup`' % (name, MODELS))
     if portrait and not os.path.isfile(PORTRAIT):
         skip_script('no portrait at %r; run `make setup`' % PORTRAIT)
