@@ -57,14 +57,9 @@ static fm_status take_options(pairs *p, const fm_provider *asked, fm_error *err)
 
 /* --- plug-ins ------------------------------------------------------------- */
 
-typedef struct device_list {
-    const OrtEpDevice *const *devices; /* the runtime's */
-    size_t count;
-} device_list;
-
-static device_list list_devices(const fm_runtime *r)
+fm_ort_devices fm_ort_list_devices(const fm_runtime *r)
 {
-    device_list list = {NULL, 0};
+    fm_ort_devices list = {NULL, 0};
     OrtStatus *status = r->api->GetEpDevices(r->env, &list.devices, &list.count);
     if (status) {
         r->api->ReleaseStatus(status);
@@ -73,7 +68,7 @@ static device_list list_devices(const fm_runtime *r)
     return list;
 }
 
-static const char *device_type(const fm_runtime *r, const OrtEpDevice *device)
+const char *fm_ort_device_type(const fm_runtime *r, const OrtEpDevice *device)
 {
     switch (r->api->HardwareDevice_Type(r->api->EpDevice_Device(device))) {
     case OrtHardwareDeviceType_GPU:
@@ -89,13 +84,13 @@ static const char *device_type(const fm_runtime *r, const OrtEpDevice *device)
 static const OrtEpDevice *find_device(const fm_runtime *r, const char *full, const char *wanted)
 {
     static const char *const by_worth[] = {"gpu", "npu", "cpu"};
-    const device_list list = list_devices(r);
+    const fm_ort_devices list = fm_ort_list_devices(r);
     for (size_t k = 0; k < sizeof by_worth / sizeof by_worth[0]; k++) {
         if (wanted && strcasecmp(wanted, by_worth[k]) != 0)
             continue;
         for (size_t i = 0; i < list.count; i++)
             if (strcmp(r->api->EpDevice_EpName(list.devices[i]), full) == 0 &&
-                strcmp(device_type(r, list.devices[i]), by_worth[k]) == 0)
+                strcmp(fm_ort_device_type(r, list.devices[i]), by_worth[k]) == 0)
                 return list.devices[i];
     }
     return NULL;
@@ -176,7 +171,7 @@ static void add_defaults(pairs *p, const setting *s)
 
 /* --- built-in providers ---------------------------------------------------- */
 
-static bool is_builtin(const fm_runtime *r, const char *full)
+bool fm_ort_is_builtin(const fm_runtime *r, const char *full)
 {
     char **names = NULL;
     int count = 0;
@@ -233,7 +228,7 @@ static OrtStatus *append_builtin(const OrtApi *api, OrtSessionOptions *options, 
 bool fm_ort_offers(const fm_runtime *runtime, const char *full)
 {
     fm_ort_share();
-    const bool offers = find_device(runtime, full, NULL) || is_builtin(runtime, full);
+    const bool offers = find_device(runtime, full, NULL) || fm_ort_is_builtin(runtime, full);
     fm_ort_leave();
     return offers;
 }
@@ -253,7 +248,7 @@ fm_status fm_ort_append(const fm_session *s, OrtSessionOptions *options, const c
     if (device)
         made = r->api->SessionOptionsAppendExecutionProvider_V2(options, r->env, &device, 1, p.key_list, p.value_list,
                                                                 p.count);
-    else if (!wanted && is_builtin(r, full))
+    else if (!wanted && fm_ort_is_builtin(r, full))
         made = append_builtin(r->api, options, full, &p);
     else if (wanted)
         return fm_fail(err, FM_E_RUNTIME, "no device '%s' is offered for it here", wanted);
@@ -269,7 +264,7 @@ static bool is_registered(const fm_runtime *r, const char *path)
     for (size_t i = 0; i < r->library_count; i++)
         if (strcmp(r->libraries[i], path) == 0)
             return true;
-    const device_list list = list_devices(r);
+    const fm_ort_devices list = fm_ort_list_devices(r);
     for (size_t i = 0; i < list.count; i++) {
         const OrtKeyValuePairs *facts = r->api->EpDevice_EpMetadata(list.devices[i]);
         const char *library = facts ? r->api->GetKeyValue(facts, "library_path") : NULL;

@@ -77,6 +77,17 @@ fm_status fm_ort_open_chosen(fm_session **out, fm_runtime *runtime, const fm_sou
 
 /* The runtime has the provider of that full name, built in or from a plug-in with a device here. Shares the lock meanwhile. */
 bool fm_ort_offers(const fm_runtime *runtime, const char *full);
+/* Whether it is compiled into the runtime. */
+bool fm_ort_is_builtin(const fm_runtime *runtime, const char *full);
+
+/* What plug-ins, and the CPU provider, offer; the list is the runtime's, and changes when a library is registered. */
+typedef struct fm_ort_devices {
+    const OrtEpDevice *const *devices;
+    size_t count;
+} fm_ort_devices;
+fm_ort_devices fm_ort_list_devices(const fm_runtime *runtime);
+/* "gpu", "npu" or "cpu". */
+const char *fm_ort_device_type(const fm_runtime *runtime, const OrtEpDevice *device);
 /* Adds a provider to the options of a session. FM_E_USAGE, FM_E_RUNTIME. */
 fm_status fm_ort_append(const fm_session *session, OrtSessionOptions *options, const char *full,
                         const fm_session_options *asked, int threads, fm_error *err);
