@@ -107,11 +107,15 @@ static int try_aac(fm_audio_encoder *e, const AVCodec *codec, int rate, int chan
     return avcodec_open2(e->encoder, codec, NULL);
 }
 
+const AVCodec *fm_audio_find_encoder(void)
+{
+    const AVCodec *own = avcodec_find_encoder_by_name("aac");
+    return own ? own : avcodec_find_encoder(AV_CODEC_ID_AAC);
+}
+
 static int open_encoder(fm_audio_encoder *e, const AVCodecParameters *parameters)
 {
-    const AVCodec *codec = avcodec_find_encoder_by_name("aac");
-    if (!codec)
-        codec = avcodec_find_encoder(AV_CODEC_ID_AAC);
+    const AVCodec *codec = fm_audio_find_encoder();
     if (!codec)
         return AVERROR_ENCODER_NOT_FOUND;
     const int rate = supported_rate(codec, parameters->sample_rate);

@@ -18,6 +18,9 @@ typedef struct fm_audio_encoder fm_audio_encoder;
 /* True when packets of this codec are copied: MP4 holds it and browsers and players accept it there. */
 bool fm_audio_is_copied(const AVCodecParameters *parameters);
 
+/* FFmpeg's own AAC encoder, else any; NULL: this FFmpeg has none. */
+const AVCodec *fm_audio_find_encoder(void);
+
 /* 0 or an AVERROR code (AVERROR_DECODER_NOT_FOUND, AVERROR_ENCODER_NOT_FOUND; others for channels that cannot be mixed). */
 int fm_audio_encoder_open(fm_audio_encoder **out, const AVCodecParameters *parameters,
                           AVRational time_base);

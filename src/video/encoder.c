@@ -90,6 +90,11 @@ static int try_encoder(const char *name, int width, int height)
     return ret;
 }
 
+static const char *reason_of(int ret, char *text)
+{
+    return ret == AVERROR_ENCODER_NOT_FOUND ? "not in this FFmpeg" : av_make_error_string(text, AV_ERROR_MAX_STRING_SIZE, ret);
+}
+
 /* Tries one; appends the reason to choice->tried when it does not work. */
 static bool attempt(const char *name, bool hardware, int width, int height,
                     fm_encoder_choice *choice)
@@ -101,9 +106,9 @@ static bool attempt(const char *name, bool hardware, int width, int height,
         return true;
     }
     const size_t used = strlen(choice->tried);
-    const char *reason = ret == AVERROR_ENCODER_NOT_FOUND ? "not in this FFmpeg" : FM_AV_TEXT(ret);
+    char text[AV_ERROR_MAX_STRING_SIZE];
     snprintf(choice->tried + used, sizeof choice->tried - used, "%s%s: %s", used ? "; " : "", name,
-             reason);
+             reason_of(ret, text));
     return false;
 }
 
@@ -115,21 +120,39 @@ static bool is_known(const char *name)
     return false;
 }
 
-static bool choose_any(int width, int height, fm_encoder_choice *choice)
+/* All H.264 encoders in the order of preference: those that are known, then the others of this FFmpeg. */
+typedef struct candidates {
+    int next_known;
+    void *codecs; /* of av_codec_iterate */
+} candidates;
+
+static bool next_candidate(candidates *c, const char **name, bool *hardware)
 {
-    for (int i = 0; i < KNOWN_COUNT; i++)
-        if (attempt(known[i].name, known[i].hardware, width, height, choice))
-            return true;
+    if (c->next_known < KNOWN_COUNT) {
+        *name = known[c->next_known].name;
+        *hardware = known[c->next_known++].hardware;
+        return true;
+    }
     const AVCodec *codec;
-    void *iterator = NULL;
-    while ((codec = av_codec_iterate(&iterator)) != NULL) {
+    while ((codec = av_codec_iterate(&c->codecs)) != NULL) {
         if (codec->id != AV_CODEC_ID_H264 || !av_codec_is_encoder(codec) || is_known(codec->name) ||
             strcmp(codec->name, "libx264rgb") == 0)
             continue;
-        const bool hardware = (codec->capabilities & AV_CODEC_CAP_HARDWARE) != 0;
-        if (attempt(codec->name, hardware, width, height, choice))
-            return true;
+        *name = codec->name;
+        *hardware = (codec->capabilities & AV_CODEC_CAP_HARDWARE) != 0;
+        return true;
     }
+    return false;
+}
+
+static bool choose_any(int width, int height, fm_encoder_choice *choice)
+{
+    candidates all = {0};
+    const char *name;
+    bool hardware;
+    while (next_candidate(&all, &name, &hardware))
+        if (attempt(name, hardware, width, height, choice))
+            return true;
     return false;
 }
 
@@ -175,4 +198,24 @@ fm_status fm_encoder_choose(const char *forced, int width, int height, fm_encode
                        width, height, choice.tried);
     *out = choice;
     return FM_OK;
+}
+
+int fm_encoder_try_all(int width, int height, fm_encoder_trial out[FM_ENCODER_TRIALS_MAX])
+{
+    candidates all = {0};
+    const char *name;
+    bool hardware;
+    int count = 0;
+    const int level = av_log_get_level();
+    av_log_set_level(AV_LOG_QUIET);
+    while (count < FM_ENCODER_TRIALS_MAX && next_candidate(&all, &name, &hardware)) {
+        const int ret = try_encoder(name, width, height);
+        char text[AV_ERROR_MAX_STRING_SIZE];
+        fm_encoder_trial *t = &out[count++];
+        *t = (fm_encoder_trial){.hardware = hardware, .works = ret >= 0};
+        snprintf(t->name, sizeof t->name, "%s", name);
+        snprintf(t->reason, sizeof t->reason, "%s", ret < 0 ? reason_of(ret, text) : "");
+    }
+    av_log_set_level(level);
+    return count;
 }

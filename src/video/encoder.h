@@ -26,4 +26,16 @@ typedef struct fm_encoder_choice {
 fm_status fm_encoder_choose(const char *forced, int width, int height, fm_encoder_choice *out,
                             fm_error *err);
 
+/* What became of one encoder. */
+typedef struct fm_encoder_trial {
+    char name[64];    /* FFmpeg's */
+    bool hardware, works;
+    char reason[128]; /* why it does not work */
+} fm_encoder_trial;
+
+enum { FM_ENCODER_TRIALS_MAX = 16 };
+
+/* Tries all of them, those behind the first that works too, in the order of fm_encoder_choose. Returns how many. */
+int fm_encoder_try_all(int width, int height, fm_encoder_trial out[FM_ENCODER_TRIALS_MAX]);
+
 #endif

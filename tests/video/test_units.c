@@ -5,7 +5,9 @@
 #include <libavutil/display.h>
 
 #include "video/convert.h"
+#include "video/encoder.h"
 #include "video/orientation.h"
+#include "video/survey.h"
 #include "video/timeline.h"
 
 static void place_all(fm_timeline *t, const int64_t *pts, int64_t *placed, int n, int64_t duration)
@@ -168,6 +170,48 @@ static void absurd_sizes_are_refused(void **state)
     av_frame_free(&frame);
 }
 
+/* The first that works is the one that a run would take. */
+static void encoders_are_tried_in_the_order_of_choice(void **state)
+{
+    (void)state;
+    fm_encoder_trial trials[FM_ENCODER_TRIALS_MAX];
+    fm_encoder_choice choice;
+    fm_error err = {0};
+    const int count = fm_encoder_try_all(320, 240, trials);
+    assert_true(count >= 5 && count <= FM_ENCODER_TRIALS_MAX);
+    assert_string_equal(trials[0].name, "h264_videotoolbox");
+    int first = 0;
+    while (first < count && !trials[first].works)
+        first++;
+    for (int i = 0; i < count; i++)
+        assert_true(trials[i].works == (trials[i].reason[0] == '\0'));
+    if (first == count) {
+        assert_int_equal(fm_encoder_choose(NULL, 320, 240, &choice, &err), FM_E_RUNTIME);
+        return;
+    }
+    assert_int_equal(fm_encoder_choose(NULL, 320, 240, &choice, &err), FM_OK);
+    assert_string_equal(choice.name, trials[first].name);
+    assert_true(choice.hardware == trials[first].hardware);
+}
+
+static void the_survey_is_whole(void **state)
+{
+    (void)state;
+    fm_survey survey;
+    fm_survey_read(&survey);
+    assert_true(survey.release[0] != '\0');
+    for (int i = 0; i < FM_SURVEY_LIBRARIES; i++) {
+        unsigned major = 0, minor = 0, micro = 0;
+        assert_int_equal(sscanf(survey.libraries[i].version, "%u.%u.%u", &major, &minor, &micro), 3);
+        assert_true(major > 0);
+    }
+    assert_string_equal(survey.decoders[0].format, "h264");
+    for (int i = 0; i < FM_SURVEY_DECODERS; i++)
+        assert_int_equal(survey.decoders[i].hardware[sizeof survey.decoders[i].hardware - 1], 0);
+    assert_string_equal(survey.decoders[FM_SURVEY_DECODERS - 1].name, "mpeg4"); /* FFmpeg's own, in every build */
+    assert_string_equal(survey.audio_encoder, "aac");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +222,8 @@ int main(void)
         cmocka_unit_test(orientation_matches_the_matrix),
         cmocka_unit_test(image_views_carry_the_colour_tags),
         cmocka_unit_test(absurd_sizes_are_refused),
+        cmocka_unit_test(encoders_are_tried_in_the_order_of_choice),
+        cmocka_unit_test(the_survey_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
