@@ -54,25 +54,31 @@ static void set_vaapi(AVCodecContext *context, AVDictionary **options, int quali
     av_dict_set(options, "profile", "high", 0);
 }
 
-static void set_videotoolbox(AVCodecContext *context, AVDictionary **options, int quality)
+/*
+ * Constant quality exists on some Macs only, and not in every encoder, so a bit rate is chosen: 0.15 bit a pixel is
+ * about what x264 spends at CRF 18 on faces, and six quantiser steps halve it (H.264, 8.5.9: the step size doubles
+ * each 6).
+ */
+static void set_bit_rate(AVCodecContext *context, int quality)
 {
-    /*
-     * Constant quality exists on some Macs only, so a bit rate is chosen:
-     * 0.15 bit a pixel is about what x264 spends at CRF 18 on faces, and six
-     * quantiser steps halve it (H.264, 8.5.9: the step size doubles each 6).
-     */
     const double fps = av_q2d(context->framerate);
     const double bits = 0.15 * context->width * context->height * fps *
                         pow(2.0, (FM_QUALITY_DEFAULT - quality) / 6.0);
     context->bit_rate = (int64_t)fmax(bits, 200e3);
+}
+
+static void set_videotoolbox(AVCodecContext *context, AVDictionary **options, int quality)
+{
+    set_bit_rate(context, quality);
     av_dict_set(options, "allow_sw", "0", 0);
     av_dict_set(options, "profile", "high", 0);
 }
 
-/* Any other encoder: a bit rate is what all of them understand. */
+/* Any other encoder: a bit rate is what all of them understand. Names of profiles some refuse (h264_v4l2m2m). */
 static void set_other(AVCodecContext *context, AVDictionary **options, int quality)
 {
-    set_videotoolbox(context, options, quality);
+    (void)options;
+    set_bit_rate(context, quality);
 }
 
 typedef void (*setter)(AVCodecContext *context, AVDictionary **options, int quality);
