@@ -20,6 +20,7 @@ int fm_cmd_packs_list(int argc, char **argv);
 int fm_cmd_packs_remove(int argc, char **argv);
 int fm_cmd_packs_verify(int argc, char **argv);
 int fm_cmd_demo_clip(int argc, char **argv);
+int fm_cmd_doctor(int argc, char **argv);
 int fm_cmd_report(int argc, char **argv);
 int fm_cmd_merge(int argc, char **argv);
 

@@ -21,6 +21,7 @@ static const char help[] =
     "  facemirror models add|list|remove|verify       model packs: see 'models --help'\n"
     "  facemirror models import FILE.tflite -o FILE.onnx\n"
     "  facemirror models inspect FILE.onnx            what a model is, where it runs, how fast\n"
+    "  facemirror doctor [--json]                     what this machine has and what it lacks\n"
     "  facemirror COMMAND --help                      the options of a command\n"
     "  facemirror --version\n"
     "\n"
@@ -39,6 +40,7 @@ static const struct {
 } commands[] = {
     {"run", fm_cmd_run},
     {"demo-clip", fm_cmd_demo_clip},
+    {"doctor", fm_cmd_doctor},
     {"models", fm_cmd_models},
     {"report", fm_cmd_report},
     {"merge", fm_cmd_merge},

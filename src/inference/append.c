@@ -80,6 +80,12 @@ const char *fm_ort_device_type(const fm_runtime *r, const OrtEpDevice *device)
     }
 }
 
+const char *fm_ort_device_library(const fm_runtime *r, const OrtEpDevice *device)
+{
+    const OrtKeyValuePairs *facts = r->api->EpDevice_EpMetadata(device);
+    return facts ? r->api->GetKeyValue(facts, "library_path") : NULL;
+}
+
 /* The device that a plug-in shall use: of the wanted type, else gpu before npu before cpu. NULL: none. */
 static const OrtEpDevice *find_device(const fm_runtime *r, const char *full, const char *wanted)
 {
@@ -266,8 +272,7 @@ static bool is_registered(const fm_runtime *r, const char *path)
             return true;
     const fm_ort_devices list = fm_ort_list_devices(r);
     for (size_t i = 0; i < list.count; i++) {
-        const OrtKeyValuePairs *facts = r->api->EpDevice_EpMetadata(list.devices[i]);
-        const char *library = facts ? r->api->GetKeyValue(facts, "library_path") : NULL;
+        const char *library = fm_ort_device_library(r, list.devices[i]);
         if (library && strcmp(library, path) == 0)
             return true;
     }

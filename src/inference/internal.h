@@ -88,6 +88,8 @@ typedef struct fm_ort_devices {
 fm_ort_devices fm_ort_list_devices(const fm_runtime *runtime);
 /* "gpu", "npu" or "cpu". */
 const char *fm_ort_device_type(const fm_runtime *runtime, const OrtEpDevice *device);
+/* The file of the plug-in that offers it; NULL: not told. */
+const char *fm_ort_device_library(const fm_runtime *runtime, const OrtEpDevice *device);
 /* Adds a provider to the options of a session. FM_E_USAGE, FM_E_RUNTIME. */
 fm_status fm_ort_append(const fm_session *session, OrtSessionOptions *options, const char *full,
                         const fm_session_options *asked, int threads, fm_error *err);

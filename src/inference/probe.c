@@ -154,15 +154,15 @@ static const struct source {
     bool plugin; /* exists as a plug-in */
     const char *advice;
 } sources[] = {
-    {"coreml", false, "part of ONNX Runtime's builds for macOS"},
-    {"tensorrt", false, "NVIDIA GPU: a build of ONNX Runtime with TensorRT, by LD_LIBRARY_PATH"},
-    {"cuda", false, "NVIDIA GPU: a build of ONNX Runtime with CUDA, by LD_LIBRARY_PATH"},
-    {"xnnpack", false, "a build of ONNX Runtime with XNNPACK, by LD_LIBRARY_PATH"},
-    {"tensorrt_rtx", true, "NVIDIA RTX GPU: the library of onnxruntime-ep-nv-tensorrt-rtx, by --ep-library"},
+    {"coreml", false, "macOS: in ONNX Runtime's builds for it"},
+    {"tensorrt", false, "NVIDIA GPU: a build with TensorRT, by LD_LIBRARY_PATH"},
+    {"cuda", false, "NVIDIA GPU: a build with CUDA, by LD_LIBRARY_PATH"},
+    {"xnnpack", false, "a build with XNNPACK, by LD_LIBRARY_PATH"},
+    {"tensorrt_rtx", true, "NVIDIA RTX GPU: onnxruntime-ep-nv-tensorrt-rtx, by --ep-library"},
     {"migraphx", true, "AMD GPU: MIGraphX's plug-in, by --ep-library"},
     {"qnn", true, "Qualcomm NPU: QNN's plug-in, by --ep-library"},
-    {"openvino", true, "Intel CPU, GPU or NPU: the library of onnxruntime-ep-openvino, by --ep-library"},
-    {"webgpu", true, "any GPU: the library of onnxruntime-ep-webgpu, by --ep-library"},
+    {"openvino", true, "Intel CPU, GPU, NPU: onnxruntime-ep-openvino, by --ep-library"},
+    {"webgpu", true, "any GPU: onnxruntime-ep-webgpu, by --ep-library"},
 };
 
 static void say_absent(fm_probe *p)
@@ -293,6 +293,21 @@ fm_status fm_probe_providers(fm_probe **out, int *count, fm_runtime *runtime, co
     *out = list.items;
     *count = list.count;
     return FM_OK;
+}
+
+int fm_probe_plugin_devices(const fm_runtime *runtime, const char *path)
+{
+    char *full = realpath(path, NULL); /* as fm_runtime_add_library registers it */
+    int count = 0;
+    fm_ort_share();
+    const fm_ort_devices list = fm_ort_list_devices(runtime);
+    for (size_t i = 0; full && i < list.count; i++) {
+        const char *library = fm_ort_device_library(runtime, list.devices[i]);
+        count += library && strcmp(library, full) == 0;
+    }
+    fm_ort_leave();
+    free(full);
+    return count;
 }
 
 const char *fm_probe_state_name(fm_probe_state state)

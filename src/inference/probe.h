@@ -53,6 +53,9 @@ typedef struct fm_probe {
 fm_status fm_probe_providers(fm_probe **out, int *count, fm_runtime *runtime, const char *const *options,
                              int option_count, fm_error *err);
 
+/* How many devices the plug-in in that file, which was loaded, offers on this machine. */
+int fm_probe_plugin_devices(const fm_runtime *runtime, const char *path);
+
 /* "works", "fails", "not_built", "needs_plugin". */
 const char *fm_probe_state_name(fm_probe_state state);
 

@@ -73,3 +73,8 @@ bool fm_build_assertions(void)
     return true;
 #endif
 }
+
+const char *fm_build_sanitizers(void)
+{
+    return strcmp(FM_SANITIZERS, "none") == 0 ? "" : FM_SANITIZERS;
+}

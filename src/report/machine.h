@@ -23,5 +23,7 @@ const char *fm_build_compiler(void);
 bool fm_build_optimised(void);
 /* Are assertions on? */
 bool fm_build_assertions(void);
+/* The sanitizers that it was built with, such as "address,undefined"; "": none. */
+const char *fm_build_sanitizers(void);
 
 #endif

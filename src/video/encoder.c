@@ -3,6 +3,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavutil/avstring.h>
 #include <libavutil/log.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -200,22 +201,44 @@ fm_status fm_encoder_choose(const char *forced, int width, int height, fm_encode
     return FM_OK;
 }
 
+/* What FFmpeg logs about a trial: its words say more than its codes. Its callback takes nothing of ours along. */
+static _Thread_local char *trial_log; /* of FM_ENCODER_REASON_MAX bytes; NULL: nobody listens */
+
+/* Keeps the first error, which is the cause of those after it, in one line. */
+static void keep_first_error(void *object, int level, const char *format, va_list args)
+{
+    (void)object;
+    if (level > AV_LOG_ERROR || !trial_log || trial_log[0])
+        return;
+    vsnprintf(trial_log, FM_ENCODER_REASON_MAX, format, args);
+    trial_log[strcspn(trial_log, "\r\n")] = '\0';
+}
+
+static void try_one(fm_encoder_trial *t, int width, int height)
+{
+    char text[AV_ERROR_MAX_STRING_SIZE], said[FM_ENCODER_REASON_MAX] = "";
+    trial_log = said;
+    const int ret = try_encoder(t->name, width, height);
+    trial_log = NULL;
+    t->works = ret >= 0;
+    if (t->works)
+        return;
+    snprintf(t->reason, sizeof t->reason, "%s", said[0] && ret != AVERROR_ENCODER_NOT_FOUND ? said : reason_of(ret, text));
+}
+
 int fm_encoder_try_all(int width, int height, fm_encoder_trial out[FM_ENCODER_TRIALS_MAX])
 {
     candidates all = {0};
     const char *name;
     bool hardware;
     int count = 0;
-    const int level = av_log_get_level();
-    av_log_set_level(AV_LOG_QUIET);
+    av_log_set_callback(keep_first_error);
     while (count < FM_ENCODER_TRIALS_MAX && next_candidate(&all, &name, &hardware)) {
-        const int ret = try_encoder(name, width, height);
-        char text[AV_ERROR_MAX_STRING_SIZE];
         fm_encoder_trial *t = &out[count++];
-        *t = (fm_encoder_trial){.hardware = hardware, .works = ret >= 0};
+        *t = (fm_encoder_trial){.hardware = hardware};
         snprintf(t->name, sizeof t->name, "%s", name);
-        snprintf(t->reason, sizeof t->reason, "%s", ret < 0 ? reason_of(ret, text) : "");
+        try_one(t, width, height);
     }
-    av_log_set_level(level);
+    av_log_set_callback(av_log_default_callback);
     return count;
 }

@@ -26,16 +26,19 @@ typedef struct fm_encoder_choice {
 fm_status fm_encoder_choose(const char *forced, int width, int height, fm_encoder_choice *out,
                             fm_error *err);
 
+enum { FM_ENCODER_TRIALS_MAX = 16, FM_ENCODER_REASON_MAX = 192 };
+
 /* What became of one encoder. */
 typedef struct fm_encoder_trial {
-    char name[64];    /* FFmpeg's */
+    char name[64]; /* FFmpeg's */
     bool hardware, works;
-    char reason[128]; /* why it does not work */
+    char reason[FM_ENCODER_REASON_MAX]; /* why it does not work, in FFmpeg's words; "": it does */
 } fm_encoder_trial;
 
-enum { FM_ENCODER_TRIALS_MAX = 16 };
-
-/* Tries all of them, those behind the first that works too, in the order of fm_encoder_choose. Returns how many. */
+/*
+ * Tries all of them, those behind the first that works too, in the order of fm_encoder_choose. Returns how many.
+ * FFmpeg's log goes to its own callback again afterwards. Thread-safety: Unsafe beside other users of FFmpeg's log.
+ */
 int fm_encoder_try_all(int width, int height, fm_encoder_trial out[FM_ENCODER_TRIALS_MAX]);
 
 #endif
