@@ -6,6 +6,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "inference/cache.h"
+#include "inference/cache_folder.h"
+
 static void examine_folder(fm_doctor *d)
 {
     struct statvfs space;
@@ -56,6 +59,10 @@ static fm_status examine_models(fm_doctor *d, fm_error *err)
     if (fm_pack_find(&d->pack, d->options->models, &d->pack_error) == FM_OK)
         for (int i = 0; i < d->pack->model_count; i++)
             fm_pack_check_file(&d->pack->models[i], &d->model_errors[i]);
+    if (fm_cache_dir(d->cache))
+        d->cache_entries = fm_cache_measure(d->cache, &d->cache_bytes);
+    else
+        d->cache[0] = '\0';
     const fm_status status = finding(&d->pack_error, err);
     return status == FM_OK ? fm_registry_list(&d->packs, &d->pack_count, err) : status;
 }

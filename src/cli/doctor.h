@@ -21,7 +21,7 @@
 /* The size that encoders are tried with: some refuse small ones. */
 enum { FM_DOCTOR_WIDTH = 1280, FM_DOCTOR_HEIGHT = 720 };
 
-enum { FM_DOCTOR_ADVICE_MAX = 12 };
+enum { FM_DOCTOR_ADVICE_MAX = 12, FM_DOCTOR_LINE_MAX = FM_ERROR_MESSAGE_MAX };
 
 typedef struct fm_doctor_options {
     const char *models; /* NULL: the default pack */
@@ -58,18 +58,24 @@ typedef struct fm_doctor {
     fm_error model_errors[FM_PACK_MODELS_MAX]; /* of the pack's files */
     fm_registry_entry *packs;
     int pack_count;
+    char cache[FM_PATH_MAX]; /* folder of optimised graphs; "": there is none */
+    int cache_entries;
+    uint64_t cache_bytes;
     /* video */
     fm_survey video;
     fm_encoder_trial encoders[FM_ENCODER_TRIALS_MAX];
     int encoder_count;
     /* the verdict */
     fm_status verdict; /* FM_OK: a run is possible; else FM_E_RUNTIME or FM_E_MODEL */
-    char lacks[FM_DOCTOR_ADVICE_MAX][256]; /* what a run needs and is not here, with what to do */
-    char advice[FM_DOCTOR_ADVICE_MAX][256]; /* what would make it faster or better */
+    char lacks[FM_DOCTOR_ADVICE_MAX][FM_DOCTOR_LINE_MAX];  /* what a run needs and is not here, with what to do */
+    char advice[FM_DOCTOR_ADVICE_MAX][FM_DOCTOR_LINE_MAX]; /* what would make it faster or better */
     int lack_count, advice_count;
 } fm_doctor;
 
-/* Asks everything; takes a second or some. `options` stay the caller's and outlive the doctor. FM_E_NO_MEMORY alone fails. */
+/*
+ * Asks everything; takes a second or some. `options` stay the caller's and outlive the doctor. Fails with
+ * FM_E_NO_MEMORY alone.
+ */
 fm_status fm_doctor_examine(fm_doctor **out, const fm_doctor_options *options, fm_error *err);
 void fm_doctor_free(fm_doctor **doctor);
 

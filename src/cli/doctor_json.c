@@ -130,6 +130,11 @@ static void write_models(fm_json *json, const fm_doctor *d)
         fm_json_close(json, '}');
     }
     fm_json_close(json, ']');
+    fm_json_open(json, "cache", '{');
+    text_or_null(json, "folder", d->cache);
+    fm_json_integer(json, "entries", d->cache_entries);
+    fm_json_count(json, "bytes", d->cache_bytes);
+    fm_json_close(json, '}');
     fm_json_close(json, '}');
 }
 
@@ -206,7 +211,7 @@ static void write_permissions(fm_json *json, const fm_doctor *d)
     fm_json_close(json, ']');
 }
 
-static void write_lines(fm_json *json, const char *key, const char (*list)[256], int count)
+static void write_lines(fm_json *json, const char *key, const char (*list)[FM_DOCTOR_LINE_MAX], int count)
 {
     fm_json_open(json, key, '[');
     for (int i = 0; i < count; i++)

@@ -109,8 +109,8 @@ static void print_provider(FILE *out, const fm_probe *p, bool is_cpu)
         break;
     case FM_PROBE_NOT_BUILT:
     case FM_PROBE_NEEDS_PLUGIN:
-        row(out, MARK_ABSENT, p->name, "%s (%s)", p->state == FM_PROBE_NOT_BUILT ? "not in this build" : "needs a plug-in",
-            p->advice);
+        row(out, MARK_ABSENT, p->name, "%s (%s)",
+            p->state == FM_PROBE_NOT_BUILT ? "not in this build" : "needs a plug-in", p->advice);
         break;
     }
     if (!is_cpu)
@@ -148,14 +148,19 @@ static void print_models(FILE *out, const fm_doctor *d)
         for (int i = 0; i < d->pack->model_count; i++) {
             const fm_pack_model *m = &d->pack->models[i];
             if (d->model_errors[i].status == FM_OK)
-                row(out, MARK_OK, m->name, "%s%s%s: %s, hash right", fm_model_role_name(m->role), m->variant[0] ? ", " : "",
-                    m->variant, m->file);
+                row(out, MARK_OK, m->name, "%s%s%s: %s, hash right", fm_model_role_name(m->role),
+                    m->variant[0] ? ", " : "", m->variant, m->file);
             else
                 row(out, MARK_WRONG, m->name, "%s", d->model_errors[i].message);
         }
     }
     for (int i = 0; i < d->pack_count; i++)
         row(out, MARK_OK, "installed pack", "%s, in %s", d->packs[i].name, d->packs[i].dir);
+    if (d->cache[0])
+        row(out, MARK_OK, "optimised graphs", "%d, %.1f MiB, in %s", d->cache_entries,
+            (double)d->cache_bytes / (1 << 20), d->cache);
+    else
+        row(out, MARK_ABSENT, "optimised graphs", "are not kept: no cache folder is known (HOME is not set)");
 }
 
 static void print_decoders(FILE *out, const fm_survey *v)
@@ -184,7 +189,8 @@ static void print_video(FILE *out, const fm_doctor *d)
     section(out, "Video");
     for (int i = 0; i < FM_SURVEY_LIBRARIES; i++) {
         const size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "", v->libraries[i].name, v->libraries[i].version);
+        snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "", v->libraries[i].name,
+                 v->libraries[i].version);
     }
     row(out, MARK_OK, "FFmpeg", "%s (%s)", v->release, text);
     for (int i = 0; i < d->encoder_count; i++) {
@@ -210,17 +216,27 @@ static void print_machine(FILE *out, const fm_doctor *d)
     row(out, MARK_OK, "system", "%s, %s%s%s%s%s%s", d->machine.os, d->machine.architecture,
         h->container[0] ? ", in a container: " : "", h->container, h->hypervisor[0] ? ", in a virtual machine" : "",
         named ? ": " : "", named ? h->hypervisor : "");
-    row(out, busy ? MARK_WRONG : MARK_OK, "processor", "%s, %d threads%s%s, load %.1f",
+    char load[32];
+    snprintf(load, sizeof load, isnan(h->load) ? "not told" : "%.1f", h->load);
+    row(out, busy ? MARK_WRONG : MARK_OK, "processor", "%s, %d threads%s%s, load %s",
         d->machine.cpu_model[0] ? d->machine.cpu_model : "model not told", d->machine.cpu_count,
-        h->governor[0] ? ", governor " : "", h->governor, h->load);
+        h->governor[0] ? ", governor " : "", h->governor, load);
     if (h->cpu_limit > 0)
         row(out, MARK_OK, "processor limit", "%.1f threads", h->cpu_limit);
-    row(out, MARK_OK, "memory", "%.1f GiB, %.1f available; swap %.1f GiB, %.1f free", gib(h->memory),
-        gib(h->memory_available), gib(h->swap), gib(h->swap_free));
+    if (h->memory_available == 0)
+        row(out, MARK_ABSENT, "memory", "%.1f GiB; what is free is not told", gib(h->memory));
+    else
+        row(out, MARK_OK, "memory", "%.1f GiB, %.1f available; swap %.1f GiB, %.1f free", gib(h->memory),
+            gib(h->memory_available), gib(h->swap), gib(h->swap_free));
     if (h->memory_limit > 0)
         row(out, MARK_OK, "memory limit", "%.1f GiB", gib(h->memory_limit));
     row(out, d->folder_writable ? MARK_OK : MARK_WRONG, "this folder", "%s, %.1f GiB free",
         d->folder_writable ? "can be written" : "cannot be written", gib(d->folder_free));
+}
+
+static mark mark_of(fm_check_state state)
+{
+    return state == FM_CHECK_OK ? MARK_OK : state == FM_CHECK_ABSENT ? MARK_ABSENT : MARK_WRONG;
 }
 
 static void print_permissions(FILE *out, const fm_doctor *d)
@@ -228,13 +244,12 @@ static void print_permissions(FILE *out, const fm_doctor *d)
     section(out, "Measuring the system");
     for (int i = 0; i < FM_PERMISSIONS; i++) {
         const fm_check *c = &d->permissions[i];
-        row(out, c->state == FM_CHECK_OK ? MARK_OK : c->state == FM_CHECK_ABSENT ? MARK_ABSENT : MARK_WRONG, c->name, "%s",
-            c->detail);
+        row(out, mark_of(c->state), c->name, "%s", c->detail);
         hint(out, c->fix);
     }
 }
 
-static void print_list(FILE *out, const char (*list)[256], int count)
+static void print_list(FILE *out, const char (*list)[FM_DOCTOR_LINE_MAX], int count)
 {
     for (int i = 0; i < count; i++) {
         fputs("  - ", out);

@@ -5,7 +5,7 @@
 
 #include "cli/doctor.h"
 
-static void add_line(char (*list)[256], int *count, const char *format, va_list args)
+static void add_line(char (*list)[FM_DOCTOR_LINE_MAX], int *count, const char *format, va_list args)
 {
     if (*count < FM_DOCTOR_ADVICE_MAX)
         vsnprintf(list[(*count)++], sizeof *list, format, args);
@@ -44,19 +44,19 @@ static bool has_model(const fm_doctor *d, fm_model_role role)
 static void judge_needs(fm_doctor *d)
 {
     if (d->runtime_error.status != FM_OK)
-        lack(d, FM_E_RUNTIME, "%.250s", d->runtime_error.message);
+        lack(d, FM_E_RUNTIME, "%s", d->runtime_error.message);
     for (int i = 0; i < d->options->library_count; i++)
         if (d->plugins[i].error.status != FM_OK)
-            lack(d, FM_E_RUNTIME, "%.250s", d->plugins[i].error.message);
+            lack(d, FM_E_RUNTIME, "%s", d->plugins[i].error.message);
     if (!fm_doctor_encoder(d))
         lack(d, FM_E_RUNTIME, "no H.264 encoder works: install an FFmpeg with libx264");
     if (!d->pack) {
-        lack(d, FM_E_MODEL, "%.250s", d->pack_error.message);
+        lack(d, FM_E_MODEL, "%s", d->pack_error.message);
         return;
     }
     for (int i = 0; i < d->pack->model_count; i++)
         if (d->model_errors[i].status != FM_OK)
-            lack(d, FM_E_MODEL, "%.250s", d->model_errors[i].message);
+            lack(d, FM_E_MODEL, "%s", d->model_errors[i].message);
     if (!has_model(d, FM_ROLE_DETECTOR) || !has_model(d, FM_ROLE_LANDMARKER))
         lack(d, FM_E_MODEL, "the pack '%s' has no sound detector and landmarker", d->pack->name);
 }
@@ -88,9 +88,11 @@ static void judge_machine(fm_doctor *d)
         advise(d, "the machine is busy (load %.1f on %d processor threads): a run is slower, and times vary", h->load,
                d->machine.cpu_count);
     if (h->cpu_limit > 0 && h->cpu_limit < d->machine.cpu_count)
-        advise(d, "the container may use %.1f of %d processor threads: raise its limit", h->cpu_limit, d->machine.cpu_count);
+        advise(d, "the container may use %.1f of %d processor threads: raise its limit",
+               h->cpu_limit, d->machine.cpu_count);
     if (strcmp(h->governor, "powersave") == 0 || strcmp(h->governor, "conservative") == 0)
-        advise(d, "the frequency governor is '%s'; for steady times: sudo cpupower frequency-set -g performance", h->governor);
+        advise(d, "the frequency governor is '%s'; for steady times: sudo cpupower frequency-set -g performance",
+               h->governor);
     if (h->memory_available > 0 && h->memory_available < UINT64_C(1) << 30)
         advise(d, "less than 1 GiB of memory is available: end other programs");
     if (d->folder[0] && !d->folder_writable)

@@ -249,7 +249,7 @@ fm_status fm_ort_append(const fm_session *s, OrtSessionOptions *options, const c
         return status;
     const char *wanted = wanted_device(&asked->provider);
     const OrtEpDevice *device = find_device(r, full, wanted);
-    add_defaults(&p, &(setting){r, asked, full, device ? device_type(r, device) : NULL, threads});
+    add_defaults(&p, &(setting){r, asked, full, device ? fm_ort_device_type(r, device) : NULL, threads});
     OrtStatus *made;
     if (device)
         made = r->api->SessionOptionsAppendExecutionProvider_V2(options, r->env, &device, 1, p.key_list, p.value_list,

@@ -157,3 +157,20 @@ void fm_cache_prune(const char *path, const char *keep, int entries, uint64_t by
     if (dir)
         closedir(dir);
 }
+
+int fm_cache_measure(const char *path, uint64_t *bytes)
+{
+    DIR *dir = opendir(path);
+    int count = 0;
+    *bytes = 0;
+    for (struct dirent *entry; dir && count < SCAN_MAX && (entry = readdir(dir));) {
+        item one;
+        if (is_partial(entry->d_name) || !look_at(dirfd(dir), entry->d_name, &one))
+            continue;
+        *bytes += one.bytes;
+        count++;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}

@@ -19,6 +19,9 @@
  */
 void fm_cache_prune(const char *dir, const char *keep, int entries, uint64_t bytes);
 
+/* Counts the entries and adds up their sizes; changes nothing. 0 when there is no such folder. */
+int fm_cache_measure(const char *dir, uint64_t *bytes);
+
 /* Marks an entry as used just now. */
 void fm_cache_touch(const char *path);
 

@@ -124,7 +124,8 @@ static void try_provider(const prober *me, fm_probe *p, float result[ELEMENTS])
     fm_error why = {0};
     fm_session *session = NULL;
     const bool cpu = strcmp(p->full, FM_CPU_PROVIDER) == 0;
-    const fm_session_options options = {.provider = {.name = p->full, .options = me->options, .option_count = me->option_count}};
+    const fm_session_options options = {
+        .provider = {.name = p->full, .options = me->options, .option_count = me->option_count}};
     const fm_source from = {"probe", me->network.data, me->network.size};
     fm_status status = fm_ort_open(&session, me->runtime, &from, &options, p->full, &why);
     if (status == FM_OK)

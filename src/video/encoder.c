@@ -91,9 +91,12 @@ static int try_encoder(const char *name, int width, int height)
     return ret;
 }
 
+/* `text` has AV_ERROR_MAX_STRING_SIZE bytes. */
 static const char *reason_of(int ret, char *text)
 {
-    return ret == AVERROR_ENCODER_NOT_FOUND ? "not in this FFmpeg" : av_make_error_string(text, AV_ERROR_MAX_STRING_SIZE, ret);
+    if (ret == AVERROR_ENCODER_NOT_FOUND)
+        return "not in this FFmpeg";
+    return av_make_error_string(text, AV_ERROR_MAX_STRING_SIZE, ret);
 }
 
 /* Tries one; appends the reason to choice->tried when it does not work. */
@@ -223,7 +226,8 @@ static void try_one(fm_encoder_trial *t, int width, int height)
     t->works = ret >= 0;
     if (t->works)
         return;
-    snprintf(t->reason, sizeof t->reason, "%s", said[0] && ret != AVERROR_ENCODER_NOT_FOUND ? said : reason_of(ret, text));
+    const bool told = said[0] && ret != AVERROR_ENCODER_NOT_FOUND;
+    snprintf(t->reason, sizeof t->reason, "%s", told ? said : reason_of(ret, text));
 }
 
 int fm_encoder_try_all(int width, int height, fm_encoder_trial out[FM_ENCODER_TRIALS_MAX])

@@ -106,6 +106,11 @@ static void test_the_oldest_go_first(void **state)
     for (int i = 0; i < 6; i++)
         put_entry(names[i], (char)('a' + i), ".graph", 100, 1000000000 + i);
     put_entry(names[0], 'a', ".graph", 100, 1000000003); /* used again */
+    uint64_t bytes = 1;
+    assert_int_equal(fm_cache_measure(cache_path, &bytes), 6);
+    assert_int_equal(bytes, 600);
+    assert_int_equal(fm_cache_measure("/no/such/folder", &bytes), 0);
+    assert_int_equal(bytes, 0);
     fm_cache_prune(cache_path, names[1], 4, 100000);
     assert_true(is_there(names[1])); /* the one in use, although it is the oldest */
     assert_false(is_there(names[2]));
