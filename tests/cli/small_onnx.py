@@ -1,4 +1,5 @@
 """An ONNX writer as small as the tests' graphs (onnx.proto)."""
+import struct
 
 IR_VERSION, OPSET = 8, 17
 
@@ -22,6 +23,29 @@ def value_info(name, dims):
     """A float32 tensor; None is an open dimension."""
     shape = b''.join(field(1, field(2, 'n') if d is None else field(1, d)) for d in dims)
     return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+
+def tensor(name, dims, values):
+    """A float32 constant: fields of a TensorProto."""
+    return (b''.join(field(1, d) for d in dims) + field(2, 1) + field(8, name)
+            + field(9, struct.pack('<%df' % len(values), *values)))
+
+
+def node(op, inputs, output, **attributes):
+    """One output; attributes are whole numbers or lists of them: fields of a NodeProto."""
+    fields = b''.join(field(1, i) for i in inputs) + field(2, output) + field(3, output) + field(4, op)
+    for name, value in attributes.items():
+        one = isinstance(value, int)
+        body = field(1, name) + (field(3, value) if one else b''.join(field(8, v) for v in value))
+        fields += field(5, body + field(20, 2 if one else 7))
+    return fields
+
+
+def graph_of(nodes, constants, inputs, outputs):
+    """Fields of a GraphProto; inputs and outputs are (name, dims)."""
+    return (b''.join(field(1, n) for n in nodes) + field(2, 'small') + b''.join(field(5, c) for c in constants)
+            + b''.join(field(11, value_info(*i)) for i in inputs)
+            + b''.join(field(12, value_info(*o)) for o in outputs))
 
 
 def save(path, graph):

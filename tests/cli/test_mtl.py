@@ -1,6 +1,6 @@
 """A network for action units from outside: crops of the mirrored pictures, its columns, batches, AU45 by landmarks.
 
-The networks are tiny (tiny_onnx.py), so that each step from the clip's pixels to the table is computed here a second
+The networks are tiny (tiny_pack.py), so that each step from the clip's pixels to the table is computed here a second
 time: the mirrored picture, the box, the crop's means, the columns.
 """
 import bisect
@@ -10,7 +10,7 @@ import subprocess
 import unittest
 
 import harness as h
-import tiny_onnx as t
+import tiny_pack as t
 
 FRAMES = 12
 LIGHT = (30, 24, 40, 35, -18, -6, 12, 40, 0, -10, 20, 33)  # added to the luma of each frame
@@ -253,9 +253,8 @@ class Architecture(Case):
     @classmethod
     def make_inputs(cls):
         super().make_inputs()
-        graph = cls.path('mtl.onnx')
-        h.command(os.environ['FACEMIRROR_MAKE_GRAPH'], '--dynamic', '--thin', '4', 'mtl', graph)
-        cls.pack = t.write_pack(cls.path('large'), mtl=open(graph, 'rb').read())
+        cls.pack = t.write_pack(cls.path('large'), write_mtl=lambda path: h.command(
+            os.environ['FACEMIRROR_MAKE_GRAPH'], '--dynamic', '--thin', '4', 'mtl', path))
 
     def test_batched_as_unbatched(self):
         one, five = self.tables('one', '--au-batch', '1'), self.tables('five', '--au-batch', '5')

@@ -2,19 +2,18 @@
 
 The networks have the inputs and outputs of RetinaFace, STAR and MTL, and just enough inside that what they answer
 is known exactly: the detector always sees one face in one place; the landmarks are WFLW's mean face in it, of which
-one upper lid moves down as the picture gets darker; the multi-task network gives sums of the means of its input's
-quarters. An ONNX file is written here by hand (onnx/onnx.proto), since no package for that is needed by the tests.
+one upper lid moves down as the picture gets darker; the multi-task network gives what its input's quarters are on
+average.
 """
 import hashlib
 import json
 import math
 import os
 import re
-import struct
 
 import harness as h
+from small_onnx import graph_of, node, save, tensor
 
-FLOAT, INT64 = 1, 7
 SIDE = 320  # of the pictures
 # The face: its box in pixels, of which the corners are what RetinaFace's prior gives when moved and stretched.
 BOX = (95.4, 80.4, 224.6, 240.4)
@@ -23,52 +22,6 @@ UNITS = (1, 2, 4, 6, 9, 12, 25, 26)
 EMOTIONS = ('neutral', 'happy', 'sad', 'surprise', 'fear', 'disgust', 'anger', 'contempt')
 UPPER_LID = (69, 70, 71)  # of the patient's left eye
 FACE_SHIFT = 0.06         # of the landmarks, in halves of STAR's crop: so that the box lies to one side of the face
-
-
-# --- protobuf --------------------------------------------------------------------------------------------------
-
-def varint(n):
-    n &= (1 << 64) - 1
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def field(number, value):
-    """A varint for a number, else length and bytes."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def tensor(name, dims, values, kind=FLOAT):
-    data = struct.pack('<%d%s' % (len(values), 'f' if kind == FLOAT else 'q'), *values)
-    return b''.join(field(1, d) for d in dims) + field(2, kind) + field(8, name) + field(9, data)
-
-
-def value_info(name, dims):
-    """A dimension None is open."""
-    shape = b''.join(field(1, field(2, 'batch') if d is None else field(1, d)) for d in dims)
-    return field(1, name) + field(2, field(1, field(1, FLOAT) + field(2, shape)))
-
-
-def node(op, inputs, output, **ints):
-    text = b''.join(field(1, i) for i in inputs) + field(2, output) + field(3, output) + field(4, op)
-    for name, value in ints.items():
-        one = isinstance(value, int)
-        body = field(1, name) + (field(3, value) if one else b''.join(field(8, v) for v in value))
-        text += field(5, body + field(20, 2 if one else 7))
-    return text
-
-
-def model(nodes, constants, inputs, outputs):
-    graph = (b''.join(field(1, n) for n in nodes) + field(2, 'tiny') + b''.join(field(5, c) for c in constants)
-             + b''.join(field(11, i) for i in inputs) + b''.join(field(12, o) for o in outputs))
-    return field(1, 8) + field(7, graph) + field(8, field(1, '') + field(2, 17))
 
 
 # --- the networks ----------------------------------------------------------------------------------------------
@@ -99,8 +52,8 @@ def detector():
     for name, columns, values in (('loc', 4, loc), ('conf', 2, conf), ('landms', 10, landms)):
         constants.append(tensor(name + '_0', [1, total, columns], values))
         nodes.append(node('Add', [name + '_0', 'nothing'], name))
-        outputs.append(value_info(name, [1, total, columns]))
-    return model(nodes, constants, [value_info('input', [1, 3, SIDE, SIDE])], outputs)
+        outputs.append((name, [1, total, columns]))
+    return graph_of(nodes, constants, [('input', [1, 3, SIDE, SIDE])], outputs)
 
 
 def mean_face():
@@ -121,7 +74,7 @@ def landmarker():
     nodes, constants = mean_of_input('input_image')
     nodes = nodes[:1] + [node('Mul', ['moves', 'mean'], 'moved'), node('Add', ['points', 'moved'], 'landmarks')]
     constants = [tensor('points', [1, 98, 2], points), tensor('moves', [1, 98, 2], moves)]
-    return model(nodes, constants, [value_info('input_image', [1, 3, 256, 256])], [value_info('landmarks', [1, 98, 2])])
+    return graph_of(nodes, constants, [('input_image', [1, 3, 256, 256])], [('landmarks', [1, 98, 2])])
 
 
 def quarters_to(columns, scale, offset):
@@ -142,8 +95,8 @@ def multi_task(batch):
         weights, bias = quarters_to(columns, scale, offset)
         constants += [tensor(name + '_w', [12, columns], weights), tensor(name + '_b', [columns], bias)]
         nodes.append(node('Gemm', ['quarters', name + '_w', name + '_b'], name))
-        outputs.append(value_info(name, [batch, columns]))
-    return model(nodes, constants, [value_info('input_face', [batch, 3, 224, 224])], outputs)
+        outputs.append((name, [batch, columns]))
+    return graph_of(nodes, constants, [('input_face', [batch, 3, 224, 224])], outputs)
 
 
 def heads(quarters):
@@ -153,27 +106,36 @@ def heads(quarters):
 
 # --- the pack --------------------------------------------------------------------------------------------------
 
-def entry(folder, name, role, decoding, data, **more):
-    file = name + '.onnx'
-    with open(os.path.join(folder, file), 'wb') as out:
-        out.write(data)
-    return dict(name=name, role=role, decoding=decoding, file=file, sha256=hashlib.sha256(data).hexdigest(), **more)
+def entry(name, role, decoding, path, **more):
+    digest = hashlib.sha256(open(path, 'rb').read()).hexdigest()
+    return dict(name=name, role=role, decoding=decoding, file=os.path.basename(path), sha256=digest, **more)
 
 
-def write_pack(folder, batch=None, units=UNITS, mtl=None):
-    """A pack in a new folder, which is returned. batch: of the multi-task network, None: open; mtl: another's bytes."""
+def size(n):
+    return dict(layout='NCHW', width=n, height=n)
+
+
+def write_pack(folder, batch=None, units=UNITS, write_mtl=None):
+    """A pack in a new folder, which is returned.
+
+    batch: of the multi-task network, None: open; units: None leaves that network out; write_mtl: writes another one
+    to the path that it is given.
+    """
     os.makedirs(folder)
-    size = lambda n: dict(layout='NCHW', width=n, height=n)
+    mtl_path = os.path.join(folder, 'MTL.onnx')
+    detector_path = save(os.path.join(folder, 'RetinaFace.onnx'), detector())
+    landmarker_path = save(os.path.join(folder, 'STAR.onnx'), landmarker())
     models = [
-        entry(folder, 'RetinaFace', 'detector', 'retinaface', detector(),
+        entry('RetinaFace', 'detector', 'retinaface', detector_path,
               input=dict(size(SIDE), name='input', colour='BGR', scale=1, mean=[123, 117, 104]),
               outputs=dict(boxes='loc', scores='conf', points='landms')),
-        entry(folder, 'STAR', 'landmarker', 'star', landmarker(), topology='wflw98',
+        entry('STAR', 'landmarker', 'star', landmarker_path, topology='wflw98',
               input=dict(size(256), name='input_image', colour='BGR', scale=1 / 127.5, bias=-1),
               outputs=dict(points='@last')),
     ]
     if units:
-        models.append(entry(folder, 'MTL', 'au_estimator', 'openface_mtl', mtl or multi_task(batch), units=units,
+        write_mtl(mtl_path) if write_mtl else save(mtl_path, multi_task(batch))
+        models.append(entry('MTL', 'au_estimator', 'openface_mtl', mtl_path, units=units,
                             input=dict(size(224), name='input_face', colour='RGB', scale=1 / 255,
                                        mean=[0.485, 0.456, 0.406], deviation=[0.229, 0.224, 0.225]),
                             outputs=dict(emotion='emotion_output', gaze='gaze_output', units='au_output')))
