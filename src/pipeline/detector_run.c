@@ -44,8 +44,9 @@ static fm_status check_rows(const fm_detector_run *d, fm_error *err)
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         const fm_tensor_info *info = fm_binding_output_info(d->run.binding, expected[i].index);
         if (info->count != rows * expected[i].columns)
-            return fm_fail(err, FM_E_MODEL, "output '%s' of '%s' has %zu values for %dx%d pixels where %zu are expected",
-                           info->name, d->model->spec->path, info->count, d->input.width, d->input.height,
+            return fm_fail(err, FM_E_MODEL,
+                           "output '%s' of '%s' has %zu values for %dx%d pixels where %zu are expected", info->name,
+                           d->model->spec->path, info->count, d->input.width, d->input.height,
                            rows * expected[i].columns);
     }
     return FM_OK;
@@ -88,9 +89,10 @@ static fm_status run_retinaface(fm_detector_run *d, const fm_image *image, fm_de
         return status;
     FMP_SCOPE_SITE(d->run.post);
     fm_retinaface_face found[FM_FACES_MAX];
-    *count = fm_retinaface_decode(fm_binding_output(d->run.binding, d->boxes), fm_binding_output(d->run.binding, d->scores),
-                                  fm_binding_output(d->run.binding, d->points), &d->input, MIN_SCORE, RETINAFACE_NMS,
-                                  found, FM_FACES_MAX);
+    const float *boxes = fm_binding_output(d->run.binding, d->boxes);
+    const float *scores = fm_binding_output(d->run.binding, d->scores);
+    const float *points = fm_binding_output(d->run.binding, d->points);
+    *count = fm_retinaface_decode(boxes, scores, points, &d->input, MIN_SCORE, RETINAFACE_NMS, found, FM_FACES_MAX);
     for (int i = 0; i < *count; i++)
         faces[i] = fm_retinaface_detection(&found[i]);
     return FM_OK;
@@ -108,8 +110,9 @@ static fm_status run_blazeface(fm_detector_run *d, const fm_image *image, fm_det
     if (status != FM_OK)
         return status;
     FMP_SCOPE_SITE(d->run.post);
-    *count = fm_blazeface_decode(fm_binding_output(d->run.binding, d->boxes), fm_binding_output(d->run.binding, d->scores),
-                                 MIN_SCORE, &whole, faces, FM_FACES_MAX);
+    const float *boxes = fm_binding_output(d->run.binding, d->boxes);
+    const float *scores = fm_binding_output(d->run.binding, d->scores);
+    *count = fm_blazeface_decode(boxes, scores, MIN_SCORE, &whole, faces, FM_FACES_MAX);
     return FM_OK;
 }
 

@@ -46,8 +46,10 @@ static fm_status choose_landmarker(fm_face_models *m, const char *variant, fm_er
     char variants[200];
     list_variants(m->pack, variants, sizeof variants);
     if (!*variants)
-        return fm_fail(err, FM_E_USAGE, "the pack '%s' has one landmark model and no '%s' beside it", m->pack->name, variant);
-    return fm_fail(err, FM_E_USAGE, "the pack '%s' has no landmark model '%s'; it has: %s", m->pack->name, variant, variants);
+        return fm_fail(err, FM_E_USAGE, "the pack '%s' has one landmark model and no '%s' beside it", m->pack->name,
+                       variant);
+    return fm_fail(err, FM_E_USAGE, "the pack '%s' has no landmark model '%s'; it has: %s", m->pack->name, variant,
+                   variants);
 }
 
 static fm_status choose_models(fm_face_models *m, const fm_face_models_options *o, fm_error *err)
