@@ -60,8 +60,6 @@ static fm_status choose_models(fm_face_models *m, const fm_face_models_options *
     m->model[FM_ROLE_DETECTOR].spec = fm_pack_model_of(m->pack, FM_ROLE_DETECTOR, NULL);
     if (o->action_units)
         m->model[FM_ROLE_AU_ESTIMATOR].spec = fm_pack_model_of(m->pack, FM_ROLE_AU_ESTIMATOR, NULL);
-    if (o->blendshapes)
-        m->model[FM_ROLE_BLENDSHAPES].spec = fm_pack_model_of(m->pack, FM_ROLE_BLENDSHAPES, NULL);
     for (int role = FM_ROLE_DETECTOR; role <= FM_ROLE_LANDMARKER; role++)
         if (!m->model[role].spec)
             return fm_fail(err, FM_E_MODEL, "the pack '%s' has no %s, which a run needs", m->pack->name,
@@ -70,6 +68,8 @@ static fm_status choose_models(fm_face_models *m, const fm_face_models_options *
     if (!m->topology)
         return fm_fail(err, FM_E_MODEL, "the pack '%s' has landmarks of an unknown kind, '%s'", m->pack->name,
                        m->model[FM_ROLE_LANDMARKER].spec->topology);
+    if (o->blendshapes && m->topology == &fm_topology_mesh478)
+        m->model[FM_ROLE_BLENDSHAPES].spec = fm_pack_model_of(m->pack, FM_ROLE_BLENDSHAPES, NULL);
     return FM_OK;
 }
 

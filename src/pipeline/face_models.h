@@ -27,7 +27,7 @@ typedef struct fm_face_model {
 typedef struct fm_face_models_options {
     const char *pack;          /* name or folder; NULL: the default pack */
     const char *landmarks;     /* variant of the landmarker; NULL: the pack's first */
-    bool blendshapes;          /* load that model, too, where the pack has one */
+    bool blendshapes;          /* load that model, too, where the pack has one and its landmarks are mesh478 */
     bool action_units;         /* load the AU estimator, where the pack has one */
     int width, height;         /* of the pictures to come, for trials of models that take any size; 0: not known */
     const fm_provider_options *providers; /* NULL: on the CPU */

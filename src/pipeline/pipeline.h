@@ -20,6 +20,7 @@
 
 #include "pipeline/analysis.h"
 #include "pipeline/au_track.h"
+#include "pipeline/blendshapes_run.h"
 #include "pipeline/coverage.h"
 #include "pipeline/landmarks_csv.h"
 #include "pipeline/output.h"
@@ -47,6 +48,7 @@ typedef struct fm_pipeline {
     fm_face_models *models;
     fm_analysis *analysis;
     fm_landmarks_csv *landmarks; /* NULL: not written */
+    fm_blendshapes_run *blendshapes; /* for that table; NULL: the pack has none */
     fm_work_pool *pool;
     fm_queue *decoded; /* reader -> analysis */
     fm_lane lane[FM_LANES];

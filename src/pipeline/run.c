@@ -68,6 +68,7 @@ static fm_status open_models(fm_run_state *run, fm_error *err)
     const fm_face_models_options options = {
         .pack = o->models,
         .landmarks = o->landmarks,
+        .blendshapes = o->landmarks_csv,
         .action_units = fm_run_measures_aus(o),
         .width = run->summary.width,
         .height = run->summary.height,
@@ -236,6 +237,7 @@ static void tear_down(fm_run_state *run)
         av_packet_free(&p->early_audio[i]);
     free(p->early_audio);
     fm_landmarks_csv_destroy(&p->landmarks);
+    fm_blendshapes_run_destroy(&p->blendshapes);
     fm_analysis_destroy(&p->analysis);
     fm_face_models_close(&p->models);
     fm_reader_close(&p->reader);

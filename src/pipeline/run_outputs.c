@@ -101,6 +101,20 @@ static fm_status create_lane(fm_run_state *run, fm_lane_kind kind, const fm_au_f
     return status;
 }
 
+static fm_status create_landmarks_table(fm_run_state *run, fm_error *err)
+{
+    fm_pipeline *p = &run->p;
+    const fm_face_model *blendshapes = fm_face_models_get(p->models, FM_ROLE_BLENDSHAPES);
+    char path[FM_PATH_MAX];
+    fm_status status = output_path(run, "_landmarks.csv", path, err);
+    if (status == FM_OK && blendshapes)
+        status = fm_blendshapes_run_create(&p->blendshapes, blendshapes, err);
+    if (status == FM_OK)
+        status = fm_landmarks_csv_create(&p->landmarks, path, fm_face_models_topology(p->models)->count,
+                                         blendshapes != NULL, p->options->overwrite, err);
+    return status;
+}
+
 fm_status fm_run_create_outputs(fm_run_state *run, const fm_au_features neutral[2], fm_error *err)
 {
     const fm_run_options *o = run->p.options;
@@ -109,14 +123,8 @@ fm_status fm_run_create_outputs(fm_run_state *run, const fm_au_features neutral[
         const bool still = o->neutral == FM_NEUTRAL_IMAGE && kind != FM_LANE_DEBUG;
         status = create_lane(run, (fm_lane_kind)kind, still ? &neutral[kind] : NULL, err);
     }
-    if (status == FM_OK && o->landmarks_csv) {
-        char path[FM_PATH_MAX];
-        status = output_path(run, "_landmarks.csv", path, err);
-        if (status == FM_OK)
-            status = fm_landmarks_csv_create(&run->p.landmarks, path,
-                                             fm_face_models_topology(run->p.models)->count,
-                                             o->overwrite, err);
-    }
+    if (status == FM_OK && o->landmarks_csv)
+        status = create_landmarks_table(run, err);
     return status;
 }
 

@@ -144,6 +144,16 @@ void fm_stage_read(fm_pipeline *p)
 
 /* --- analysis ------------------------------------------------------------- */
 
+/* A row of the landmarks' table, with the blendshapes of the points that stand in it. */
+static fm_status write_landmarks(fm_pipeline *p, const fm_work *work, fm_error *err)
+{
+    const float *scores = NULL;
+    fm_status status = FM_OK;
+    if (p->blendshapes && work->face.found)
+        status = fm_blendshapes_run_once(p->blendshapes, work->face.points, &scores, err);
+    return status == FM_OK ? fm_landmarks_csv_frame(p->landmarks, work, scores, err) : status;
+}
+
 static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
 {
     fm_coverage_enter(&p->coverage);
@@ -151,7 +161,7 @@ static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
     follow_frame(p, work, FMP_FLOW_STEP);
     fm_status status = fm_analysis_frame(p->analysis, work, err);
     if (status == FM_OK && p->landmarks)
-        status = fm_landmarks_csv_frame(p->landmarks, work, err);
+        status = write_landmarks(p, work, err);
     fm_coverage_leave(&p->coverage);
     p->frames_with_face += work->face.found;
     p->frames_detected += work->face.detected;

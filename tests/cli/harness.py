@@ -269,7 +269,7 @@ class Landmarks:
     """STEM_landmarks.csv: per frame None (no face) or a list of (x, y, z)."""
     def __init__(self, path):
         self.header, self.rows = read_csv(path)
-        self.count = (len(self.header) - 3) // 3
+        self.count = sum(name.startswith('x_') for name in self.header)
         self.times = column(self.rows, 'timestamp')
         self.frames = []
         for row in self.rows:

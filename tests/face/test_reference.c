@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "face/midline.h"
 #include "mesh_models.h"
 
 #include <jansson.h>
@@ -333,29 +334,81 @@ static void test_second_mesh(void **state)
     compare_records(f, second, 2);
 }
 
+/* The points of a record of the second mesh; false when it has none. */
+static bool points_of(const json_t *record, fm_point3 points[FM_LANDMARKS_MAX])
+{
+    const json_t *landmarks = json_object_get(record, "landmarks");
+    size_t i;
+    json_t *point;
+    if (json_array_size(landmarks) != (size_t)second->points)
+        return false;
+    memset(points, 0, FM_LANDMARKS_MAX * sizeof *points);
+    json_array_foreach(landmarks, i, point) {
+        points[i].x = (float)json_number_value(json_array_get(point, 0));
+        points[i].y = (float)json_number_value(json_array_get(point, 1));
+    }
+    return true;
+}
+
+/* The same of the record of an image. */
+static bool take_points(const fixture *f, const char *image, fm_point3 points[FM_LANDMARKS_MAX])
+{
+    size_t i;
+    json_t *record;
+    json_array_foreach(f->records, i, record) {
+        const bool right = strcmp(get_string(record, "model"), second->name) == 0 &&
+                           strcmp(get_string(record, "image"), image) == 0;
+        if (right && points_of(record, points))
+            return true;
+    }
+    return false;
+}
+
 /* The scores alone, of the reference's own points: what is left is their two decimals. */
 static void test_blendshapes_of_given_points(void **state)
 {
     fixture *f = *state;
     if (!f->has_bundle)
         skip();
-    size_t i, k;
-    json_t *record, *point;
+    size_t i;
+    json_t *record;
     int compared = 0;
     json_array_foreach(f->records, i, record) {
-        fm_point3 points[FM_LANDMARKS_MAX] = {{0}};
-        const json_t *landmarks = json_object_get(record, "landmarks"), *scores = json_object_get(record, "blendshapes");
-        if (!json_is_object(scores) || !json_is_array(landmarks))
+        fm_point3 points[FM_LANDMARKS_MAX];
+        const json_t *scores = json_object_get(record, "blendshapes");
+        if (!json_is_object(scores) || !points_of(record, points))
             continue;
-        assert_int_equal(json_array_size(landmarks), second->points);
-        json_array_foreach(landmarks, k, point) {
-            points[k].x = (float)json_number_value(json_array_get(point, 0));
-            points[k].y = (float)json_number_value(json_array_get(point, 1));
-        }
         assert_true(measure_scores(&f->bundle, scores, points) < 0.001);
         compared++;
     }
     assert_int_equal(compared, 9);
+}
+
+/* Lids that are closed by hand raise the score of their own eye: Left is the patient's left. */
+static void test_names_are_of_the_patients_sides(void **state)
+{
+    fixture *f = *state;
+    if (!f->has_bundle)
+        skip();
+    const int blinks[2] = {[FM_SIDE_LEFT] = fm_blendshape_find("eyeBlinkLeft"),
+                           [FM_SIDE_RIGHT] = fm_blendshape_find("eyeBlinkRight")};
+    fm_point3 points[FM_LANDMARKS_MAX];
+    assert_true(blinks[0] > 0 && blinks[1] > 0 && take_points(f, "img4-1024-frontal.jpg", points));
+    const float *scores = mesh_blendshapes(&f->bundle, points);
+    const double open[2] = {(double)scores[blinks[0]], (double)scores[blinks[1]]};
+    for (int side = 0; side < 2; side++) {
+        const fm_side_points *s = &fm_topology_mesh478.side[side];
+        fm_point3 closed[FM_LANDMARKS_MAX];
+        memcpy(closed, points, sizeof closed);
+        for (int i = 0; i < 3; i++)
+            closed[s->upper_lid[i]] = closed[s->lower_lid[i]];
+        scores = mesh_blendshapes(&f->bundle, closed);
+        const double here = (double)scores[blinks[side]] - open[side];
+        const double there = (double)scores[blinks[!side]] - open[!side];
+        print_message("%s lids closed: its score rises by %.3f, the other by %.3f\n", side == FM_SIDE_LEFT ? "left" : "right",
+                      here, there);
+        assert_true(here > 0.1 && here > 2 * there);
+    }
 }
 
 static bool find_shared(fixture *f)
@@ -399,6 +452,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(test_attention_mesh, &f),
         cmocka_unit_test_prestate(test_second_mesh, &f),
         cmocka_unit_test_prestate(test_blendshapes_of_given_points, &f),
+        cmocka_unit_test_prestate(test_names_are_of_the_patients_sides, &f),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     mesh_close(&f.meshes);

@@ -488,6 +488,64 @@ static void test_slices_refuse_bad_limits(void **state)
     }
 }
 
+/* --- together, as the blendshape network begins and ends --- */
+
+static tb_op *chain(tb_model *model, int code, int first, int second, const int32_t *dims)
+{
+    tb_op *op = tb_add_op(model, code, tb_value(model, "", dims));
+    tb_op_input(op, first);
+    if (second >= 0)
+        tb_op_input(op, second);
+    if (code == MEAN || code == SUM) {
+        op->options_type = 27;
+        op->options[0] = 1; /* axes stay */
+    }
+    return op;
+}
+
+/* Points about their mean, in units of their mean distance from it; in other order, through a sigmoid, without a batch. */
+static void test_points_are_normalised(void **state)
+{
+    (void)state;
+    enum { POINTS = 20 };
+    static const int32_t along_points = -2, along_xy = -1, order[3] = {0, 2, 1};
+    static const cut whole = {{0}, {1, 2, POINTS}, {1, 1, 1}, 6, 6, 1};
+    tensor in = make_tensor(TB_DIMS(1, POINTS, 2)), out = {.rank = 2, .dims = {2, POINTS}};
+    double mean[2] = {0}, size = 0;
+    for (int i = 0; i < 2 * POINTS; i++)
+        mean[i % 2] += (double)in.data[i] / POINTS;
+    for (int i = 0; i < POINTS; i++)
+        size += hypot((double)in.data[2 * i] - mean[0], (double)in.data[2 * i + 1] - mean[1]) / POINTS;
+    for (int i = 0; i < 2 * POINTS; i++)
+        out.data[i % 2 * POINTS + i / 2] = (float)logistic(((double)in.data[i] - mean[i % 2]) / size);
+
+    int points;
+    tb_model model = begin_with(&in, 1, &points);
+    const int p = tb_constant(&model, "along points", TB_INT32, TB_DIMS(0), &along_points);
+    const int xy = tb_constant(&model, "along xy", TB_INT32, TB_DIMS(1), &along_xy);
+    const int o = tb_constant(&model, "order", TB_INT32, TB_DIMS(3), order);
+    const int b = tb_constant(&model, "begin", TB_INT32, TB_DIMS(3), whole.begin);
+    const int e = tb_constant(&model, "end", TB_INT32, TB_DIMS(3), whole.end);
+    const int s = tb_constant(&model, "step", TB_INT32, TB_DIMS(3), whole.step);
+    int value = chain(&model, MEAN, points, p, TB_DIMS(1, 1, 2))->outputs[0];
+    const int centred = chain(&model, SUB, points, value, in.dims)->outputs[0];
+    value = chain(&model, MUL, centred, centred, in.dims)->outputs[0];
+    value = chain(&model, SUM, value, xy, TB_DIMS(1, POINTS, 1))->outputs[0];
+    value = chain(&model, SQRT, value, -1, TB_DIMS(1, POINTS, 1))->outputs[0];
+    value = chain(&model, MEAN, value, p, TB_DIMS(1, 1, 1))->outputs[0];
+    value = chain(&model, DIV, centred, value, in.dims)->outputs[0];
+    value = chain(&model, TRANSPOSE, value, o, TB_DIMS(1, 2, POINTS))->outputs[0];
+    value = chain(&model, LOGISTIC, value, -1, TB_DIMS(1, 2, POINTS))->outputs[0];
+    tb_op *last = chain(&model, STRIDED_SLICE, value, b, out.dims);
+    tb_op_input(last, e);
+    tb_op_input(last, s);
+    last->options_type = 32;
+    memcpy(last->options, (int32_t[]){whole.begin_mask, whole.end_mask, 0, 0, whole.shrink_mask}, 5 * sizeof(int32_t));
+    tb_output(&model, last->outputs[0]);
+    ow_summary summary;
+    check(&model, &in, &out, &summary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_slices),
         cmocka_unit_test(test_slices_that_drop_axes),
         cmocka_unit_test(test_slices_refuse_bad_limits),
+        cmocka_unit_test(test_points_are_normalised),
     };
     return cmocka_run_group_tests_name("tensors", tests, NULL, NULL);
 }
