@@ -98,7 +98,7 @@ typedef struct fm_run_options {
     double smooth_beta;      /* 0: default */
     bool no_flip_average;    /* landmarks from one look; default: the mean of the picture and its mirror image */
     bool no_debug_video;
-    bool landmarks_csv;
+    bool landmarks_csv;      /* STEM_landmarks.csv, with blendshapes where the pack has them */
     bool overwrite;
     fm_provider_options providers;
     fm_profile_options profile;

@@ -38,7 +38,7 @@ static const char help[] =
     "      --no-flip-average landmarks from one look; default: the mean of the picture and its\n"
     "                        mirror image, which takes out the network's own asymmetry\n"
     "      --no-debug        no debug video\n"
-    "      --landmarks-csv   also STEM_landmarks.csv\n"
+    "      --landmarks-csv   also STEM_landmarks.csv, with blendshapes where the pack has them\n"
     "      --encoder NAME    videotoolbox, nvenc, qsv, vaapi, x264 or FFmpeg's name\n"
     "                        (default: the first of these that works here)\n"
     "      --models PACK     a model pack: the name of an installed one, or a folder\n"
