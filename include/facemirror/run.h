@@ -99,6 +99,7 @@ typedef struct fm_run_options {
     bool no_flip_average;    /* landmarks from one look; default: the mean of the picture and its mirror image */
     bool no_debug_video;
     bool landmarks_csv;      /* STEM_landmarks.csv, with blendshapes where the pack has them */
+    bool no_model_cache;     /* default: optimised graphs are kept in the user's cache folder; docs/providers.md */
     bool overwrite;
     fm_provider_options providers;
     fm_profile_options profile;

@@ -9,7 +9,9 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "inference/cache.h"
 #include "inference/session.h"
+#include "models/sha256.h"
 #include "report/json_writer.h"
 #include "report/report.h"
 
@@ -25,9 +27,10 @@ static const char help[] =
     "      --shape AxBxC     the size of the input, where the model leaves it open\n"
     "      --runs N          runs that are timed (50); 0: none\n"
     "      --threads N       threads inside one run (1)\n"
+    "      --no-model-cache  optimise the model anew, and keep nothing for the next time\n"
     "      --json            one JSON object\n";
 
-enum { OPT_EP = 256, OPT_EP_OPTION, OPT_EP_LIBRARY, OPT_SHAPE, OPT_RUNS, OPT_THREADS, OPT_JSON };
+enum { OPT_EP = 256, OPT_EP_OPTION, OPT_EP_LIBRARY, OPT_SHAPE, OPT_RUNS, OPT_THREADS, OPT_NO_CACHE, OPT_JSON };
 enum { WARM_UP_RUNS = 5, RUNS_DEFAULT = 50, RUNS_MAX = 100000 };
 
 static const struct option long_options[] = {
@@ -37,6 +40,7 @@ static const struct option long_options[] = {
     {"shape", required_argument, NULL, OPT_SHAPE},
     {"runs", required_argument, NULL, OPT_RUNS},
     {"threads", required_argument, NULL, OPT_THREADS},
+    {"no-model-cache", no_argument, NULL, OPT_NO_CACHE},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -47,7 +51,7 @@ typedef struct inspect_command {
     int64_t shape[FM_TENSOR_DIMS_MAX];
     int rank; /* 0: not given */
     int64_t runs, threads;
-    bool json, help;
+    bool no_cache, json, help;
 } inspect_command;
 
 /* Seconds of runs over zeros. */
@@ -95,6 +99,9 @@ static int take_option(int option, char **argv, inspect_command *c)
         return fm_cli_count(optarg, 1024, &c->threads) && c->threads > 0
                    ? -1
                    : fm_cli_usage("models inspect", "--threads does not take '%s'", optarg);
+    case OPT_NO_CACHE:
+        c->no_cache = true;
+        return -1;
     case OPT_JSON:
         c->json = true;
         return -1;
@@ -211,7 +218,8 @@ static void print_types(const fm_breakdown *b)
 
 static void print_latency(const fm_session *session, const latency *l)
 {
-    printf("\n  load: %.1f ms\n", 1e3 * fm_session_load_seconds(session));
+    printf("\n  load: %.1f ms%s\n", 1e3 * fm_session_load_seconds(session),
+           fm_session_from_cache(session) ? " (the optimised graph was in the cache)" : "");
     if (l->skipped) {
         printf("  latency: not measured, %s\n", l->skipped);
         return;
@@ -306,6 +314,7 @@ static fm_status write_json(const char *path, const fm_runtime *runtime, const f
     fm_json_text(&json, "reason", fm_session_fallback_reason(session));
     write_breakdown(&json, session);
     fm_json_real(&json, "load_seconds", fm_session_load_seconds(session));
+    fm_json_bool(&json, "from_cache", fm_session_from_cache(session));
     if (l->skipped) {
         fm_json_null(&json, "latency");
     } else {
@@ -361,6 +370,23 @@ static void on_log(void *opaque, const char *message)
     fprintf(stderr, "facemirror: warning: %s\n", message);
 }
 
+static fm_status open_model(fm_session **out, fm_runtime *runtime, const char *path, const fm_provider_options *providers,
+                            const inspect_command *c, fm_error *err)
+{
+    char cache_dir[FM_PATH_MAX], sha256[FM_SHA256_HEX];
+    fm_error ignored = {0}; /* a file that cannot be read is told of on opening it */
+    const bool cached = !c->no_cache && fm_cache_dir(cache_dir) && fm_sha256_file(path, sha256, &ignored) == FM_OK;
+    const fm_session_options options = {
+        .intra_threads = (int)c->threads,
+        .provider = fm_provider_for(providers, ""),
+        .input_dims = c->rank > 0 ? c->shape : NULL,
+        .input_rank = c->rank,
+        .cache_dir = cached ? cache_dir : NULL,
+        .sha256 = cached ? sha256 : NULL,
+    };
+    return fm_session_open(out, runtime, path, &options, err);
+}
+
 static fm_status inspect(const char *path, const inspect_command *c, fm_error *err)
 {
     const fm_provider_options providers = fm_cli_providers(&c->ep, &c->ep_options, &c->ep_libraries);
@@ -371,15 +397,8 @@ static fm_status inspect(const char *path, const inspect_command *c, fm_error *e
         status = fm_runtime_create(&runtime, on_log, NULL, err);
     for (int i = 0; status == FM_OK && i < providers.library_count; i++)
         status = fm_runtime_add_library(runtime, providers.libraries[i], err);
-    if (status == FM_OK) {
-        const fm_session_options options = {
-            .intra_threads = (int)c->threads,
-            .provider = fm_provider_for(&providers, ""),
-            .input_dims = c->rank > 0 ? c->shape : NULL,
-            .input_rank = c->rank,
-        };
-        status = fm_session_open(&session, runtime, path, &options, err);
-    }
+    if (status == FM_OK)
+        status = open_model(&session, runtime, path, &providers, c, err);
     if (status == FM_OK)
         status = show(path, runtime, session, c, err);
     fm_session_close(&session);

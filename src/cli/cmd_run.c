@@ -47,6 +47,7 @@ static const char help[] =
     "                        one model (BlazeFace, FaceMesh); may be repeated\n"
     "      --ep-option K=V   an option of that provider; device=gpu|npu|cpu picks a plug-in's device\n"
     "      --ep-library F    the library of a plug-in provider\n"
+    "      --no-model-cache  optimise the models anew, and keep nothing for the next run\n"
     "      --au-batch N      faces in one run of a network that estimates action units (4)\n"
     "      --threads N       processor threads to plan for (default: all)\n"
     "      --trace           also every event: STEM_trace.fmptrace, and STEM_trace.json for\n"
@@ -82,6 +83,7 @@ enum {
     OPT_EP,
     OPT_EP_OPTION,
     OPT_EP_LIBRARY,
+    OPT_NO_CACHE,
     OPT_JSON,
     OPT_TRACE,
     OPT_SORT,
@@ -116,6 +118,7 @@ static const struct option long_options[] = {
     {"ep", required_argument, NULL, OPT_EP},
     {"ep-option", required_argument, NULL, OPT_EP_OPTION},
     {"ep-library", required_argument, NULL, OPT_EP_LIBRARY},
+    {"no-model-cache", no_argument, NULL, OPT_NO_CACHE},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, OPT_JSON},
     {"trace", no_argument, NULL, OPT_TRACE},
@@ -269,6 +272,9 @@ static int take_option(int c, char **argv, run_command *command)
         return fm_cli_words_add(&command->ep_options, optarg, "run", "--ep-option");
     case OPT_EP_LIBRARY:
         return fm_cli_words_add(&command->ep_libraries, optarg, "run", "--ep-library");
+    case OPT_NO_CACHE:
+        o->no_model_cache = true;
+        return -1;
     case OPT_JSON:
         command->json = true;
         return -1;

@@ -144,6 +144,8 @@ static fm_status open_sessions(fm_face_models *m, const fm_face_models_options *
                 .provider = o->providers ? fm_provider_for(o->providers, model->spec->name) : (fm_provider){0},
                 .input_dims = takes_pictures ? dims[role] : NULL,
                 .input_rank = takes_pictures ? 4 : 0,
+                .cache_dir = o->cache_dir,
+                .sha256 = *model->spec->sha256 ? model->spec->sha256 : NULL,
             },
             .before = compare_hash,
             .opaque = (void *)model->spec,

@@ -30,6 +30,7 @@ typedef struct fm_face_models_options {
     bool blendshapes;          /* load that model, too, where the pack has one and its landmarks are mesh478 */
     bool action_units;         /* load the AU estimator, where the pack has one */
     int width, height;         /* of the pictures to come, for trials of models that take any size; 0: not known */
+    const char *cache_dir;     /* of optimised graphs, inference/cache.h; NULL: none */
     const fm_provider_options *providers; /* NULL: on the CPU */
     fm_runtime_log *on_log;    /* warnings, from any thread; may be NULL */
     void *opaque;

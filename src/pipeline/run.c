@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inference/cache.h"
 #include "pipeline/neutral_image.h"
 #include "pipeline/run_outputs.h"
 #include "pipeline/run_report.h"
@@ -65,6 +66,7 @@ static fm_status choose_encoder(fm_run_state *run, fm_error *err)
 static fm_status open_models(fm_run_state *run, fm_error *err)
 {
     const fm_run_options *o = run->p.options;
+    char cache_dir[FM_PATH_MAX];
     const fm_face_models_options options = {
         .pack = o->models,
         .landmarks = o->landmarks,
@@ -72,6 +74,7 @@ static fm_status open_models(fm_run_state *run, fm_error *err)
         .action_units = fm_run_measures_aus(o),
         .width = run->summary.width,
         .height = run->summary.height,
+        .cache_dir = !o->no_model_cache && fm_cache_dir(cache_dir) ? cache_dir : NULL,
         .providers = &o->providers,
         .on_log = fm_run_warn,
         .opaque = run,
