@@ -7,13 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "face/detector.h"
 #include "face/mtl.h"
 #include "face/retinaface.h"
 #include "face/star.h"
 #include "face/facemesh.h"
+#include "timing.h"
 
 enum { WIDTH = 1920, HEIGHT = 1080, RUNS = 101, RUNS_MAX = 100000 };
 
@@ -35,25 +35,6 @@ static const input_case cases[] = {
     {"RetinaFace, as it is, 1920x1080", &fm_retinaface_crop, 0, WIDTH, HEIGHT, true},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
-
-static double clock_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, compare);
-    return values[count / 2];
-}
 
 static void make_input(const fm_image *image, const input_case *c, float *tensor)
 {
@@ -116,7 +97,7 @@ int main(int argc, char **argv)
         printf("%-34s", cases[i].name);
         for (size_t k = 0; k < sizeof pictures / sizeof pictures[0]; k++) {
             time_case(&pictures[k], &cases[i], tensor, (int)runs, wall, cpu);
-            printf(" %9.3f %9.3f", median(wall, (int)runs), median(cpu, (int)runs));
+            printf(" %9.3f %9.3f", median_of(wall, (int)runs), median_of(cpu, (int)runs));
         }
         putchar('\n');
     }

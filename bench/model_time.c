@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "inference/session.h"
 #include "models/pack.h"
+#include "timing.h"
 
 enum { RUNS_DEFAULT = 200, RUNS_MAX = 1000000, SIDE_MAX = 16384, NAME = 72 };
 
@@ -25,19 +25,6 @@ typedef struct timing {
     double median_ms, p90_ms;         /* wall */
     double median_cpu_ms, p90_cpu_ms; /* CPU time of the calling thread */
 } timing;
-
-static double clock_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Of sorted values, nearest rank. */
 static double percentile(const double *sorted, int count, double p)
@@ -73,8 +60,8 @@ static fm_status time_runs(fm_binding *binding, int runs, timing *out, fm_error 
         wall[i] = clock_ms(CLOCK_MONOTONIC) - start;
     }
     if (status == FM_OK) {
-        qsort(wall, (size_t)runs, sizeof *wall, compare);
-        qsort(cpu, (size_t)runs, sizeof *cpu, compare);
+        qsort(wall, (size_t)runs, sizeof *wall, compare_values);
+        qsort(cpu, (size_t)runs, sizeof *cpu, compare_values);
         out->median_ms = percentile(wall, runs, 0.5);
         out->p90_ms = percentile(wall, runs, 0.9);
         out->median_cpu_ms = percentile(cpu, runs, 0.5);

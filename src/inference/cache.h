@@ -3,6 +3,7 @@
  * not by every run.
  *
  * An entry is one file: the graph as ONNX Runtime has optimised it for the CPU,
+ * in the runtime's own format (ORT), from which weights are used where they lie,
  * and behind it a record (cache_file.h) with the breakdown, which is counted on
  * the model as it is and could not be counted on an optimised graph. It is
  * written under another name and renamed when whole, so that runs beside each

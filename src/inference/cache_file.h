@@ -1,5 +1,6 @@
 /*
- * An entry of the cache: an ONNX graph with a record behind it.
+ * An entry of the cache: a graph in ONNX Runtime's own format (ORT) with a
+ * record behind it.
  *
  *   (bytes of the graph)
  *   facemirror graph KEY

@@ -28,6 +28,7 @@ struct fm_runtime {
 struct fm_session {
     fm_runtime *runtime; /* not owned; outlives the session */
     OrtSession *session;
+    void *graph; /* bytes of a graph from the cache, which the session uses; else NULL */
     char *name; /* for messages */
     fm_tensor_info *inputs, *outputs;
     int input_count, output_count;

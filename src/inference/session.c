@@ -24,9 +24,26 @@ double fm_ort_seconds(void)
 
 /* What becomes of a graph on loading. */
 typedef struct graph_plan {
-    GraphOptimizationLevel level;
-    const char *write_to; /* where the runtime writes the optimised graph; NULL: nowhere */
+    bool optimised;       /* it is from the cache: bytes in the runtime's own format, which stay as long as the session */
+    const char *write_to; /* where the runtime writes the optimised graph in that format; NULL: nowhere */
 } graph_plan;
+
+static OrtStatus *set_plan(const OrtApi *api, OrtSessionOptions *options, const graph_plan *plan)
+{
+    OrtStatus *status = api->SetSessionGraphOptimizationLevel(options, plan->optimised ? ORT_DISABLE_ALL : ORT_ENABLE_ALL);
+    if (!status && plan->write_to)
+        status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigSaveModelFormat, "ORT");
+    if (!status && plan->write_to)
+        status = api->SetOptimizedModelFilePath(options, plan->write_to);
+    if (!status && plan->optimised)
+        status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigLoadModelFormat, "ORT");
+    /* Weights are used where they are instead of being copied, which is most of the work with large ones. */
+    if (!status && plan->optimised)
+        status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigUseORTModelBytesDirectly, "1");
+    if (!status && plan->optimised)
+        status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigUseORTModelBytesForInitializers, "1");
+    return status;
+}
 
 static fm_status set_options(fm_session *s, OrtSessionOptions *options, int intra_threads, const graph_plan *plan,
                              fm_error *err)
@@ -38,9 +55,7 @@ static fm_status set_options(fm_session *s, OrtSessionOptions *options, int intr
     if (!status)
         status = api->SetSessionExecutionMode(options, ORT_SEQUENTIAL);
     if (!status)
-        status = api->SetSessionGraphOptimizationLevel(options, plan->level);
-    if (!status && plan->write_to)
-        status = api->SetOptimizedModelFilePath(options, plan->write_to);
+        status = set_plan(api, options, plan);
     if (!status)
         status = api->SetSessionLogId(options, s->name);
     if (!status)
@@ -87,6 +102,8 @@ static void unload(fm_session *s)
     if (s->session)
         s->runtime->api->ReleaseSession(s->session);
     s->session = NULL;
+    free(s->graph);
+    s->graph = NULL;
 }
 
 /* Loads a graph and reads what goes into it and comes out; after an error nothing is loaded. */
@@ -125,8 +142,8 @@ static bool open_cached(fm_session *s, const fm_cache_slot *slot, const fm_sessi
         return false;
     fm_error ignored = {0};
     const fm_source optimised = {s->name, graph.data, graph.graph_size};
-    const bool good = load(s, &optimised, o, full, &(graph_plan){.level = ORT_DISABLE_ALL}, &ignored) == FM_OK;
-    free(graph.data);
+    s->graph = graph.data;
+    const bool good = load(s, &optimised, o, full, &(graph_plan){.optimised = true}, &ignored) == FM_OK;
     if (good) {
         s->breakdown = graph.breakdown;
         s->from_cache = true;
@@ -141,7 +158,7 @@ static bool open_cached(fm_session *s, const fm_cache_slot *slot, const fm_sessi
 static fm_status open_original(fm_session *s, const fm_source *from, fm_cache_slot *slot, const fm_session_options *o,
                                const char *full, fm_error *err)
 {
-    graph_plan plan = {.level = ORT_ENABLE_ALL, .write_to = fm_cache_reserve(slot)};
+    graph_plan plan = {.write_to = fm_cache_reserve(slot)};
     fm_error ignored = {0};
     fm_status status = load(s, from, o, full, &plan, plan.write_to ? &ignored : err);
     if (status != FM_OK && plan.write_to) { /* perhaps it could not be written */
