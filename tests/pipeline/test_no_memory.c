@@ -3,8 +3,8 @@
  * says so, and no output left behind.
  *
  * Each place is tried in a process of its own, so that what the profiler keeps
- * for good is made anew, too. Usage: test_no_memory [FIRST LAST] tries every
- * place from FIRST to LAST instead of a sample.
+ * for good is made anew, too. Usage: test_no_memory [SAMPLES | FIRST LAST] tries
+ * another number of places, or every one from FIRST to LAST, instead of a sample.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -142,10 +142,10 @@ static int try_place(long n, long *made)
 static bool find_inputs(void)
 {
     const char *shared = getenv("FACEMIRROR_SHARED"), *models = getenv("FACEMIRROR_MODELS");
-    char model[FM_PATH_MAX];
+    char manifest[FM_PATH_MAX];
     snprintf(clip, sizeof clip, "%s/media/video1-512.mp4", shared ? shared : "../shared");
-    snprintf(model, sizeof model, "%s/face_landmark.onnx", models ? models : "");
-    return access(clip, R_OK) == 0 && access(model, R_OK) == 0;
+    snprintf(manifest, sizeof manifest, "%s/pack.json", models ? models : "");
+    return access(clip, R_OK) == 0 && access(manifest, R_OK) == 0;
 }
 
 int main(int argc, char **argv)
@@ -160,7 +160,8 @@ int main(int argc, char **argv)
         return WRONG;
     long all = 0, made = 0;
     int wrong = try_place(0, &all); /* fails nowhere: how many places are there? */
-    long first = 1, last = all, step = all / SAMPLES + 1;
+    const long samples = argc == 2 ? strtol(argv[1], NULL, 10) : SAMPLES;
+    long first = 1, last = all, step = all / (samples > 0 ? samples : 1) + 1;
     if (argc == 3) {
         first = strtol(argv[1], NULL, 10);
         last = strtol(argv[2], NULL, 10);
