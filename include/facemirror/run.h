@@ -16,6 +16,7 @@
 
 #include "error.h"
 #include "fmprof/export.h" /* fmp_sort */
+#include "path.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -116,7 +117,7 @@ typedef struct fm_run_options {
     bool (*should_stop)(void *opaque);
 } fm_run_options;
 
-enum { FM_RUN_OUTPUTS_MAX = 12, FM_PATH_MAX = 4096, FM_AU_BATCH_MAX = 64 };
+enum { FM_RUN_OUTPUTS_MAX = 12, FM_AU_BATCH_MAX = 64 };
 
 typedef struct fm_run_output {
     const char *kind;        /* "left_video", "right_csv", "profile", ... constant */

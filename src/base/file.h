@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include "facemirror/error.h"
-#include "facemirror/run.h" /* FM_PATH_MAX */
+#include "facemirror/path.h"
 
 /* Reads a regular file of at most `limit` bytes into a malloc'ed buffer (NUL-terminated for convenience). */
 fm_status fm_file_read(const char *path, size_t limit, uint8_t **data, size_t *size, fm_error *err);

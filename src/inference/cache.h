@@ -35,7 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "facemirror/run.h" /* FM_PATH_MAX */
+#include "facemirror/path.h"
 
 /* What a cache folder may hold; what was used longest ago goes first. */
 enum { FM_CACHE_ENTRIES_MAX = 64 };

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "facemirror/run.h" /* FM_PATH_MAX */
+#include "facemirror/path.h"
 #include "inference/session.h"
 
 typedef enum fm_probe_state {

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "facemirror/error.h"
-#include "facemirror/run.h" /* FM_PATH_MAX */
+#include "facemirror/path.h"
 #include "models/sha256.h"
 
 #define FM_PACK_MANIFEST "pack.json"

@@ -11,6 +11,7 @@
 #define FM_PIPELINE_RUN_TRACE_H
 
 #include "base/file.h"
+#include "facemirror/run.h"
 
 /* Reserves the file. */
 fm_status fm_run_trace_open(fm_outfile *file, const char *dir, const char *stem, fm_error *err);
