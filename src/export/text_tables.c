@@ -1,6 +1,7 @@
 /* The sections of the text report behind the categories. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "figures.h"
@@ -14,10 +15,31 @@ static void label(FILE *out, const char *text)
     fprintf(out, "%-*s", FMP_LABEL_COLUMNS, text);
 }
 
-static void head_cell(FILE *out, const char *name, int columns)
+/* A column behind the names. Negative: left-aligned, the last one, so its cells need no width. */
+typedef struct table_column {
+    const char *name;
+    int columns;
+} table_column;
+
+enum { TABLE_COLUMNS_MAX = 8 };
+
+static void begin_table(FILE *out, const char *title, const char *names, const table_column *list, size_t count,
+                        bool utf8)
 {
-    fprintf(out, " %*s", columns, name);
+    int columns[TABLE_COLUMNS_MAX];
+    fmp_text_section(out, title, utf8);
+    fprintf(out, "%-*s", FMP_NAME_COLUMNS, names);
+    for (size_t i = 0; i < count; i++) {
+        columns[i] = abs(list[i].columns);
+        fprintf(out, " %*s", list[i].columns < 0 ? 0 : columns[i], list[i].name);
+    }
+    fputc('\n', out);
+    fmp_text_head_rule(out, columns, count, utf8);
 }
+
+/* The same for a list that is an array. */
+#define BEGIN_TABLE(out, title, names, list, utf8) \
+    begin_table(out, title, names, list, sizeof(list) / sizeof(list)[0], utf8)
 
 static void time_cell(FILE *out, double nanoseconds)
 {
@@ -72,7 +94,7 @@ static void wall_row(FILE *out, const char *name, double time_ns, double wall)
  */
 void fmp_text_wall(FILE *out, const fmp_snapshot *snapshot, const fmp_text_options *options)
 {
-    static const int columns[] = {TIME_COLUMNS, SHARE_COLUMNS};
+    static const table_column columns[] = {{"Time", TIME_COLUMNS}, {"%", SHARE_COLUMNS}};
     double wall = wall_ns(options), covered = options->covered_seconds * 1e9;
     if (!isfinite(wall))
         return;
@@ -84,12 +106,7 @@ void fmp_text_wall(FILE *out, const fmp_snapshot *snapshot, const fmp_text_optio
             covered = fmax(covered, (double)snapshot->threads[i].busy_ns);
     }
     covered = fmin(covered, wall);
-    fmp_text_section(out, "WALL TIME", options->utf8);
-    fprintf(out, "%-*s", FMP_NAME_COLUMNS, "Part");
-    head_cell(out, "Time", TIME_COLUMNS);
-    head_cell(out, "%", SHARE_COLUMNS);
-    fputc('\n', out);
-    fmp_text_head_rule(out, columns, 2, options->utf8);
+    BEGIN_TABLE(out, "WALL TIME", "Part", columns, options->utf8);
     wall_row(out, bound ? "A scope is open, at least" : "A scope is open", covered, wall);
     wall_row(out, bound ? "(unexplained), at most" : "(unexplained)", wall - covered, wall);
     wall_row(out, "Wall time", wall, wall);
@@ -116,17 +133,11 @@ static bool measured(const fmp_snapshot *snapshot, unsigned measure)
 
 void fmp_text_waiting(FILE *out, const fmp_snapshot *snapshot, bool utf8)
 {
-    static const int columns[] = {TIME_COLUMNS, TIME_COLUMNS, TIME_COLUMNS, SHARE_COLUMNS};
+    static const table_column columns[] = {
+        {"Total", TIME_COLUMNS}, {"CPU", TIME_COLUMNS}, {"Waiting", TIME_COLUMNS}, {"%", SHARE_COLUMNS}};
     if (!measured(snapshot, FMP_MEASURE_CPU))
         return;
-    fmp_text_section(out, "WAITING (total time less CPU time of the thread)", utf8);
-    fprintf(out, "%-*s", FMP_NAME_COLUMNS, "Operation");
-    head_cell(out, "Total", TIME_COLUMNS);
-    head_cell(out, "CPU", TIME_COLUMNS);
-    head_cell(out, "Waiting", TIME_COLUMNS);
-    head_cell(out, "%", SHARE_COLUMNS);
-    fputc('\n', out);
-    fmp_text_head_rule(out, columns, 4, utf8);
+    BEGIN_TABLE(out, "WAITING (total time less CPU time of the thread)", "Operation", columns, utf8);
     for (size_t i = 0; i < snapshot->operation_count; i++) {
         const fmp_operation *op = &snapshot->operations[i];
         if (!(op->measures & FMP_MEASURE_CPU))
@@ -145,19 +156,14 @@ void fmp_text_waiting(FILE *out, const fmp_snapshot *snapshot, bool utf8)
 
 void fmp_text_memory(FILE *out, const fmp_snapshot *snapshot, bool utf8)
 {
-    static const int columns[] = {COUNT_COLUMNS, BYTES_COLUMNS, BYTES_COLUMNS, BYTES_COLUMNS,
-                                  BYTES_COLUMNS};
+    static const table_column columns[] = {{"Count", COUNT_COLUMNS},
+                                           {"Resident", BYTES_COLUMNS},
+                                           {"one call", BYTES_COLUMNS},
+                                           {"Allocated", BYTES_COLUMNS},
+                                           {"one call", BYTES_COLUMNS}};
     if (!measured(snapshot, FMP_MEASURE_MEMORY))
         return;
-    fmp_text_section(out, "MEMORY (change over the calls, and largest of one call)", utf8);
-    fprintf(out, "%-*s", FMP_NAME_COLUMNS, "Operation");
-    head_cell(out, "Count", COUNT_COLUMNS);
-    head_cell(out, "Resident", BYTES_COLUMNS);
-    head_cell(out, "one call", BYTES_COLUMNS);
-    head_cell(out, "Allocated", BYTES_COLUMNS);
-    head_cell(out, "one call", BYTES_COLUMNS);
-    fputc('\n', out);
-    fmp_text_head_rule(out, columns, 5, utf8);
+    BEGIN_TABLE(out, "MEMORY (change over the calls, and largest of one call)", "Operation", columns, utf8);
     for (size_t i = 0; i < snapshot->operation_count; i++) {
         const fmp_operation *op = &snapshot->operations[i];
         if (!(op->measures & FMP_MEASURE_MEMORY))
@@ -175,7 +181,7 @@ void fmp_text_memory(FILE *out, const fmp_snapshot *snapshot, bool utf8)
 
 /* --- counters and gauges ------------------------------------------------------ */
 
-enum { VALUE_COLUMNS = 20 };
+enum { VALUE_COLUMNS = 20, RATE_COLUMNS = 12, UNIT_COLUMNS = 6 };
 
 static size_t metric_count(const fmp_snapshot *snapshot, bool gauge)
 {
@@ -197,14 +203,9 @@ static void unit_cell(FILE *out, const char *unit)
 
 static void counters(FILE *out, const fmp_snapshot *snapshot, const fmp_text_options *options)
 {
-    static const int columns[] = {COUNT_COLUMNS, VALUE_COLUMNS, 12, 6};
-    fmp_text_section(out, "COUNTERS", options->utf8);
-    fprintf(out, "%-*s", FMP_NAME_COLUMNS, "Counter");
-    head_cell(out, "Updates", COUNT_COLUMNS);
-    head_cell(out, "Sum", VALUE_COLUMNS);
-    head_cell(out, "A second", 12);
-    fputs(" Unit\n", out);
-    fmp_text_head_rule(out, columns, 4, options->utf8);
+    static const table_column columns[] = {
+        {"Updates", COUNT_COLUMNS}, {"Sum", VALUE_COLUMNS}, {"A second", RATE_COLUMNS}, {"Unit", -UNIT_COLUMNS}};
+    BEGIN_TABLE(out, "COUNTERS", "Counter", columns, options->utf8);
     for (size_t i = 0; i < snapshot->metric_count; i++) {
         const fmp_metric_value *metric = &snapshot->metrics[i];
         if (metric->gauge)
@@ -213,7 +214,7 @@ static void counters(FILE *out, const fmp_snapshot *snapshot, const fmp_text_opt
         fmp_fixed(rate, (double)metric->sum / (wall_ns(options) * 1e-9), 1);
         fmp_utf8_print_fitted(out, metric->name, FMP_NAME_COLUMNS);
         count_cell(out, metric->count);
-        fprintf(out, " %*" PRId64 " %12s", VALUE_COLUMNS, metric->sum, rate);
+        fprintf(out, " %*" PRId64 " %*s", VALUE_COLUMNS, metric->sum, RATE_COLUMNS, rate);
         unit_cell(out, metric->unit);
     }
     fputc('\n', out);
@@ -226,17 +227,10 @@ static void gauge_cell(FILE *out, int64_t value)
 
 static void gauges(FILE *out, const fmp_snapshot *snapshot, bool utf8)
 {
-    static const int columns[] = {COUNT_COLUMNS, TIME_COLUMNS, TIME_COLUMNS,
-                                  TIME_COLUMNS,  TIME_COLUMNS, 6};
-    fmp_text_section(out, "GAUGES", utf8);
-    fprintf(out, "%-*s", FMP_NAME_COLUMNS, "Gauge");
-    head_cell(out, "Updates", COUNT_COLUMNS);
-    head_cell(out, "Last", TIME_COLUMNS);
-    head_cell(out, "Min", TIME_COLUMNS);
-    head_cell(out, "Mean", TIME_COLUMNS);
-    head_cell(out, "Max", TIME_COLUMNS);
-    fputs(" Unit\n", out);
-    fmp_text_head_rule(out, columns, 6, utf8);
+    static const table_column columns[] = {{"Updates", COUNT_COLUMNS}, {"Last", TIME_COLUMNS},
+                                           {"Min", TIME_COLUMNS},      {"Mean", TIME_COLUMNS},
+                                           {"Max", TIME_COLUMNS},      {"Unit", -UNIT_COLUMNS}};
+    BEGIN_TABLE(out, "GAUGES", "Gauge", columns, utf8);
     for (size_t i = 0; i < snapshot->metric_count; i++) {
         const fmp_metric_value *metric = &snapshot->metrics[i];
         if (!metric->gauge)
@@ -266,17 +260,11 @@ void fmp_text_metrics(FILE *out, const fmp_snapshot *snapshot, const fmp_text_op
 
 void fmp_text_threads(FILE *out, const fmp_snapshot *snapshot, const fmp_text_options *options)
 {
-    static const int columns[] = {COUNT_COLUMNS, TIME_COLUMNS, TIME_COLUMNS, SHARE_COLUMNS};
+    static const table_column columns[] = {
+        {"Scopes", COUNT_COLUMNS}, {"Busy", TIME_COLUMNS}, {"CPU", TIME_COLUMNS}, {"Of wall", SHARE_COLUMNS}};
     if (snapshot->thread_count == 0)
         return;
-    fmp_text_section(out, "THREADS", options->utf8);
-    fprintf(out, "%-*s", FMP_NAME_COLUMNS, "Thread");
-    head_cell(out, "Scopes", COUNT_COLUMNS);
-    head_cell(out, "Busy", TIME_COLUMNS);
-    head_cell(out, "CPU", TIME_COLUMNS);
-    head_cell(out, "Of wall", SHARE_COLUMNS);
-    fputc('\n', out);
-    fmp_text_head_rule(out, columns, 4, options->utf8);
+    BEGIN_TABLE(out, "THREADS", "Thread", columns, options->utf8);
     for (size_t i = 0; i < snapshot->thread_count; i++) {
         const fmp_thread *thread = &snapshot->threads[i];
         fmp_utf8_print_fitted(out, thread->name, FMP_NAME_COLUMNS);
