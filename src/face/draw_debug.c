@@ -13,6 +13,8 @@ static const fm_colour BLACK = {0, 0, 0}, WHITE = {255, 255, 255};
 #define YAW_OPTIMAL 3.0
 #define YAW_ACCEPTABLE 5.0
 
+enum { DENSE_POINTS = 468 }; /* a mesh, over which the dots are as small as they may be */
+
 static int smaller_side(const fm_image *image)
 {
     return image->width < image->height ? image->width : image->height;
@@ -30,13 +32,14 @@ static void draw_midline(fm_image *image, const fm_line *line)
                  y + reach * line->dy, width, RED);
 }
 
-/* Dots grow with the face, so that they never close up over it. */
+/* Dots grow with the face, so that they never close up over it, and where there are few. */
 static void draw_landmarks(fm_image *image, const fm_point3 *points, const fm_topology *topology)
 {
     const fm_point3 l = points[topology->side[FM_SIDE_LEFT].eye_outer];
     const fm_point3 r = points[topology->side[FM_SIDE_RIGHT].eye_outer];
     const double eyes = hypot((double)l.x - r.x, (double)l.y - r.y);
-    const double radius = isfinite(eyes) ? fmax(0.7, 0.006 * eyes) : 0.7;
+    const double share = fmax(1, sqrt((double)DENSE_POINTS / topology->count));
+    const double radius = share * (isfinite(eyes) ? fmax(0.7, 0.006 * eyes) : 0.7);
     for (int i = 0; i < topology->count; i++)
         fm_draw_dot(image, points[i].x, points[i].y, radius, YELLOW);
     for (int i = 0; i < topology->midline_count; i++) {
