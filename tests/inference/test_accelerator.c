@@ -5,6 +5,7 @@
  * are true. Skipped when the plug-in is neither where
  * FACEMIRROR_EP_LIBRARY says nor where the set-up puts it.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 
 #include "inference/session.h"
 #include "models/onnx_graph.h"
+#include "models/sha256.h"
 
 enum { SIDE = 8, CHANNELS = 4, ELEMENTS = CHANNELS * SIDE * SIDE };
 
@@ -215,6 +217,62 @@ static void test_falls_back_with_a_reason(void **state)
     free(m.data);
 }
 
+/* The runtime cannot write down what a provider has compiled. */
+static void test_only_graphs_of_the_cpu_are_kept(void **state)
+{
+    char dir[] = "/tmp/fm-accelerator-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    model m = make_chain(3);
+    char hash[FM_SHA256_HEX];
+    fm_error err = {0};
+    assert_int_equal(fm_sha256(m.data, m.size, hash, &err), FM_OK);
+    for (int i = 0; i < 2; i++) {
+        fm_session *session = NULL;
+        const fm_session_options options = {.provider = {.name = "openvino"}, .cache_dir = dir, .sha256 = hash};
+        assert_int_equal(fm_session_open_memory(&session, *state, m.data, m.size, "graph", &options, &err), FM_OK);
+        assert_string_equal(fm_session_backend(session), "openvino");
+        assert_null(fm_session_fallback_reason(session));
+        assert_false(fm_session_from_cache(session));
+        fm_session_close(&session);
+    }
+    free(m.data);
+    assert_int_equal(rmdir(dir), 0); /* it is empty */
+}
+
+typedef struct trial {
+    pthread_t thread;
+    fm_runtime *runtime;
+    const model *m;
+    bool good;
+} trial;
+
+static void *open_on_auto(void *argument)
+{
+    trial *t = argument;
+    fm_error err = {0};
+    fm_session *session = NULL;
+    const fm_session_options options = {.provider = {.name = "auto"}};
+    t->good = fm_session_open_memory(&session, t->runtime, t->m->data, t->m->size, "graph", &options, &err) == FM_OK &&
+              fm_session_fallback_reason(session) != NULL;
+    fm_session_close(&session);
+    return NULL;
+}
+
+static void test_trials_side_by_side(void **state)
+{
+    model m = make_chain(2);
+    trial trials[3];
+    for (int i = 0; i < 3; i++) {
+        trials[i] = (trial){.runtime = *state, .m = &m};
+        assert_int_equal(pthread_create(&trials[i].thread, NULL, open_on_auto, &trials[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(trials[i].thread, NULL);
+        assert_true(trials[i].good);
+    }
+    free(m.data);
+}
+
 static void test_library_errors(void **state)
 {
     fm_error err = {0};
@@ -291,6 +349,8 @@ int main(void)
         cmocka_unit_test(test_a_tensor_crosses_once),
         cmocka_unit_test(test_auto_measures),
         cmocka_unit_test(test_falls_back_with_a_reason),
+        cmocka_unit_test(test_only_graphs_of_the_cpu_are_kept),
+        cmocka_unit_test(test_trials_side_by_side),
         cmocka_unit_test(test_library_errors),
         cmocka_unit_test(test_a_second_runtime_loads_it_again),
     };
