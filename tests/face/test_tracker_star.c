@@ -28,7 +28,8 @@ static void place(const scene *s, fm_point3 *points)
 {
     for (int i = 0; i < topology->count; i++) {
         const fm_point3 *m = &topology->mean_face[i];
-        points[i] = (fm_point3){(float)(s->x + s->size * m->x), (float)(s->y + s->size * m->y), (float)(s->size * m->z)};
+        const double x = s->x + s->size * m->x, y = s->y + s->size * m->y, z = s->size * m->z;
+        points[i] = (fm_point3){(float)x, (float)y, (float)z};
     }
 }
 
