@@ -85,7 +85,8 @@ static void add(series *to, way how, int round, moment since)
 
 static fm_session_options options_for(const bench *b, const subject *s, way how)
 {
-    return (fm_session_options){.intra_threads = 1, .cache_dir = how == WAY_CACHED ? b->cache_dir : NULL, .sha256 = s->sha256};
+    return (fm_session_options){
+        .intra_threads = 1, .cache_dir = how == WAY_CACHED ? b->cache_dir : NULL, .sha256 = s->sha256};
 }
 
 static fm_status open_after(bench *b, way how, int round, fm_error *err)
@@ -156,8 +157,8 @@ static void print_line(const char *name, series *ms, int rounds)
 
 static void print_table(bench *b)
 {
-    printf("ONNX Runtime %s, %ld processors, %d rounds, medians in ms\n\n%-32s %24s %26s\n", fm_runtime_version(b->runtime),
-           sysconf(_SC_NPROCESSORS_ONLN), b->rounds, "", "wall: anew   cached  ratio", "CPU: anew   cached  ratio");
+    printf("ONNX Runtime %s, %ld processors, %d rounds, medians in ms\n\n%-32s %24s %26s\n",
+           fm_runtime_version(b->runtime), sysconf(_SC_NPROCESSORS_ONLN), b->rounds, "", "wall: anew   cached  ratio", "CPU: anew   cached  ratio");
     for (int i = 0; i < b->count; i++) {
         subject *s = &b->subjects[i];
         print_line(s->name, &s->ms, b->rounds);

@@ -155,8 +155,8 @@ static void add_openvino(pairs *p, const setting *s)
     if (s->device && strcmp(s->device, "cpu") != 0 && make_folder(p, s) && !strpbrk(p->folder, "\"\\"))
         snprintf(device, sizeof device, ",\"%s\":{\"CACHE_DIR\":\"%s\"}", strcmp(s->device, "gpu") == 0 ? "GPU" : "NPU",
                  p->folder);
-    snprintf(p->config, sizeof p->config, "{\"CPU\":{\"INFERENCE_NUM_THREADS\":\"%d\",\"NUM_STREAMS\":\"1\"}%s}", s->threads,
-             device);
+    snprintf(p->config, sizeof p->config, "{\"CPU\":{\"INFERENCE_NUM_THREADS\":\"%d\",\"NUM_STREAMS\":\"1\"}%s}",
+             s->threads, device);
     add_default(p, "load_config", p->config);
 }
 
@@ -306,7 +306,8 @@ fm_status fm_runtime_add_library(fm_runtime *r, const char *path, fm_error *err)
     /* The runtime takes a relative path from its own folder; users mean theirs. */
     char *full = realpath(path, NULL);
     if (!full)
-        return fm_fail(err, FM_E_NOT_FOUND, "cannot find the execution provider library '%s': %s", path, strerror(errno));
+        return fm_fail(err, FM_E_NOT_FOUND, "cannot find the execution provider library '%s': %s", path,
+                       strerror(errno));
     fm_ort_alone();
     fm_status status = add_library(r, path, full, err);
     fm_ort_leave();

@@ -75,7 +75,8 @@ static bool append(const char *path, const char *lines, size_t size)
     FILE *file = fopen(path, "ab");
     if (!file)
         return false;
-    const bool written = fwrite(lines, 1, size, file) == size && fprintf(file, "record %016zx %s\n", size, sum) == LAST_LINE;
+    const bool written = fwrite(lines, 1, size, file) == size &&
+                         fprintf(file, "record %016zx %s\n", size, sum) == LAST_LINE;
     return fclose(file) == 0 && written;
 }
 

@@ -55,7 +55,8 @@ bool fm_cache_name(const fm_cache_facts *f, char name[FM_SHA256_HEX])
 #if defined(__APPLE__)
 static bool put_processor(FILE *stream)
 {
-    static const char *const facts[] = {"machdep.cpu.brand_string", "machdep.cpu.features", "machdep.cpu.leaf7_features"};
+    static const char *const facts[] = {"machdep.cpu.brand_string", "machdep.cpu.features",
+                                        "machdep.cpu.leaf7_features"};
     bool any = false;
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
         char value[4096];
@@ -72,7 +73,7 @@ static bool put_processor(FILE *stream)
 static bool is_fact(const char *line)
 {
     static const char *const facts[] = {"vendor_id", "cpu family", "model", "stepping", "flags", /* x86 */
-                                        "CPU ", "Features", /* ARM: implementer, architecture, variant, part, revision */
+                                        "CPU ", "Features", /* ARM: implementer, architecture, variant, part */
                                         "isa", "uarch", "mvendorid"}; /* RISC-V */
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
         if (strncmp(line, facts[i], strlen(facts[i])) == 0)

@@ -24,7 +24,8 @@ bool fm_cache_dir(char out[FM_PATH_MAX])
     return home && *home && fm_path_join(out, home, OS_CACHE "/facemirror/graphs");
 }
 
-static bool make_name(char name[FM_SHA256_HEX], const fm_runtime *runtime, const fm_session_options *o, const char *full)
+static bool make_name(char name[FM_SHA256_HEX], const fm_runtime *runtime, const fm_session_options *o,
+                      const char *full)
 {
     char processor[FM_SHA256_HEX];
     if (!o->cache_dir || !*o->cache_dir || !o->sha256 || !fm_cache_processor(processor))
@@ -91,8 +92,8 @@ static bool is_whole_model(const fm_cache_slot *slot, const void *data, size_t s
     static const char location[] = "\x0a\x08location"; /* a key of eight bytes in protobuf's wire format */
     char hex[FM_SHA256_HEX];
     fm_error ignored = {0};
-    return data && !memmem(data, size, location, sizeof location - 1) && fm_sha256(data, size, hex, &ignored) == FM_OK &&
-           strcmp(hex, slot->model) == 0;
+    return data && !memmem(data, size, location, sizeof location - 1) &&
+           fm_sha256(data, size, hex, &ignored) == FM_OK && strcmp(hex, slot->model) == 0;
 }
 
 void fm_cache_store(fm_cache_slot *slot, const void *data, size_t size, const fm_breakdown *breakdown)

@@ -76,7 +76,7 @@ fm_status fm_ort_open(fm_session **out, fm_runtime *runtime, const fm_source *fr
 fm_status fm_ort_open_chosen(fm_session **out, fm_runtime *runtime, const fm_source *from,
                              const fm_session_options *options, fm_error *err);
 
-/* The runtime has the provider of that full name, built in or from a plug-in with a device here. Shares the lock meanwhile. */
+/* It has the provider of that full name, built in or from a plug-in with a device here. Shares the lock meanwhile. */
 bool fm_ort_offers(const fm_runtime *runtime, const char *full);
 /* Whether it is compiled into the runtime. */
 bool fm_ort_is_builtin(const fm_runtime *runtime, const char *full);

@@ -13,7 +13,10 @@
 typedef struct fm_session_request {
     const char *path; /* ONNX file */
     fm_session_options options;
-    /* Called in the request's thread before the model is opened, such as to compare its hash; its error is the request's. May be NULL. */
+    /*
+     * Called in the request's thread before the model is opened, such as to compare its hash; its error is the
+     * request's. May be NULL.
+     */
     fm_status (*before)(void *opaque, fm_error *err);
     void *opaque;     /* for `before` */
     fm_session **out; /* where the session goes; required */

@@ -24,13 +24,14 @@ double fm_ort_seconds(void)
 
 /* What becomes of a graph on loading. */
 typedef struct graph_plan {
-    bool optimised;       /* it is from the cache: bytes in the runtime's own format, which stay as long as the session */
+    bool optimised;       /* it is from the cache: bytes in the runtime's own format, which outlive the session */
     const char *write_to; /* where the runtime writes the optimised graph in that format; NULL: nowhere */
 } graph_plan;
 
 static OrtStatus *set_plan(const OrtApi *api, OrtSessionOptions *options, const graph_plan *plan)
 {
-    OrtStatus *status = api->SetSessionGraphOptimizationLevel(options, plan->optimised ? ORT_DISABLE_ALL : ORT_ENABLE_ALL);
+    const GraphOptimizationLevel level = plan->optimised ? ORT_DISABLE_ALL : ORT_ENABLE_ALL;
+    OrtStatus *status = api->SetSessionGraphOptimizationLevel(options, level);
     if (!status && plan->write_to)
         status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigSaveModelFormat, "ORT");
     if (!status && plan->write_to)

@@ -41,7 +41,10 @@ typedef struct fm_session_options {
     fm_provider provider; /* where it shall run; zero: on the CPU */
     const int64_t *input_dims; /* size of the input in trial runs, where the model leaves it open; NULL: it does not */
     int input_rank;
-    /* Folder of optimised graphs, made when missing, and the SHA-256 of the file in hexadecimal; without both the model is not cached. cache.h says more. */
+    /*
+     * Folder of optimised graphs, made when missing, and the SHA-256 of the model's file in hexadecimal; without both
+     * the model is not cached. cache.h says more.
+     */
     const char *cache_dir, *sha256;
 } fm_session_options;
 

@@ -1,4 +1,4 @@
-/* A small network in an ONNX file, with what the runtime's optimisations change: fusions and the layout of convolutions. */
+/* A small network in an ONNX file, with what the runtime's optimisations change: fusions, layout of convolutions. */
 #ifndef FM_TEST_SMALL_MODEL_H
 #define FM_TEST_SMALL_MODEL_H
 

@@ -1,4 +1,4 @@
-/* The cache of optimised graphs: what is found again, what is not, and that nothing that happens to it changes a result. */
+/* The cache of optimised graphs: what is found again, what is not, and that whatever happens to it changes no result. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -150,7 +150,8 @@ static void test_from_memory_and_on_other_providers(void **state)
     } cases[] = {{"cpu", false}, {"auto", true}, {"no_suchExecutionProvider", true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_session *session = NULL;
-        const fm_session_options options = {.provider = {.name = cases[i].provider}, .cache_dir = cache_path, .sha256 = hash};
+        const fm_session_options options = {
+            .provider = {.name = cases[i].provider}, .cache_dir = cache_path, .sha256 = hash};
         assert_int_equal(fm_session_open_memory(&session, *state, data, size, "small", &options, &err), FM_OK);
         assert_int_equal(fm_session_from_cache(session), cases[i].hit);
         assert_string_equal(fm_session_backend(session), "onnx_cpu");
@@ -192,7 +193,7 @@ static void test_without_a_true_hash_nothing_is_kept(void **state)
     expect_nothing_kept(*state, model, "", hash);
 }
 
-/* The hash does not cover weights in other files. The text stands in the model's description: what counts is that it is there. */
+/* The hash does not cover weights in other files. Here their name stands in the description: that it is there counts. */
 static void test_a_model_with_weights_elsewhere_is_not_kept(void **state)
 {
     static const char description[] = "\x32\x12" "\x0a\x08location\x12\x06""w.data"; /* ModelProto.doc_string */
@@ -250,8 +251,8 @@ static void test_damage_is_found(void **state)
     fm_error err = {0};
     assert_int_equal(fm_file_read(entry, 1 << 24, &whole, &size, &err), FM_OK);
     /* In the graph, in each line of the record, and at both ends. */
-    const size_t places[] = {0, size / 3, size - 300, size - 250, size - 200, size - 150, size - 100, size - 58, size - 57,
-                             size - 45, size - 20, size - 1};
+    const size_t places[] = {0, size / 3, size - 300, size - 250, size - 200, size - 150, size - 100, size - 58,
+                             size - 57, size - 45, size - 20, size - 1};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         whole[places[i]] ^= 0x20;
         replace(entry, whole, size);
@@ -451,7 +452,8 @@ static void test_default_models_to_the_bit(void **state)
             continue;
         found++;
         assert_int_equal(fm_sha256_file(path, sha256, &err), FM_OK);
-        fm_session *first = open_at(*state, path, cache_path, sha256), *second = open_at(*state, path, cache_path, sha256);
+        fm_session *first = open_at(*state, path, cache_path, sha256);
+        fm_session *second = open_at(*state, path, cache_path, sha256);
         assert_false(fm_session_from_cache(first));
         assert_true(fm_session_from_cache(second));
         assert_same_breakdown(fm_session_breakdown(first), fm_session_breakdown(second));

@@ -23,7 +23,8 @@
 static void test_names_depend_on_all_facts(void **state)
 {
     (void)state;
-    static const char *const ab[] = {"a=1", "b=2"}, *const ba[] = {"b=2", "a=1"}, *const joined[] = {"a=1\noption 3:b=2"};
+    static const char *const ab[] = {"a=1", "b=2"}, *const ba[] = {"b=2", "a=1"};
+    static const char *const joined[] = {"a=1\noption 3:b=2"};
     char other[FM_SHA256_HEX];
     snprintf(other, sizeof other, "%s", hash);
     other[0] = other[0] == '0' ? '1' : '0';

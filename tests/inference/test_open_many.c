@@ -55,7 +55,8 @@ static void prepare(fm_session_request requests[MODELS], check checks[MODELS], f
 {
     for (int i = 0; i < MODELS; i++) {
         checks[i] = (check){.caller = pthread_self(), .answer = FM_OK};
-        requests[i] = (fm_session_request){.path = paths[i], .before = before, .opaque = &checks[i], .out = &sessions[i]};
+        requests[i] = (fm_session_request){
+            .path = paths[i], .before = before, .opaque = &checks[i], .out = &sessions[i]};
         sessions[i] = (fm_session *)folder; /* to be replaced, also after an error */
     }
 }
