@@ -35,7 +35,8 @@ void fm_blendshapes_run_destroy(fm_blendshapes_run **run)
     *run = NULL;
 }
 
-fm_status fm_blendshapes_run_once(fm_blendshapes_run *r, const fm_point3 *points, const float **scores, fm_error *err)
+fm_status fm_blendshapes_run_once(fm_blendshapes_run *r, const fm_point3 *points, const float **scores,
+                                  fm_error *err)
 {
     {
         FMP_SCOPE_SITE(r->run.pre);

@@ -17,6 +17,7 @@ fm_status fm_blendshapes_run_create(fm_blendshapes_run **out, const fm_face_mode
 void fm_blendshapes_run_destroy(fm_blendshapes_run **run); /* NULL and *NULL are fine */
 
 /* `points`: 478 in image pixels. The scores, FM_BLENDSHAPES, are valid until the next call. */
-fm_status fm_blendshapes_run_once(fm_blendshapes_run *run, const fm_point3 *points, const float **scores, fm_error *err);
+fm_status fm_blendshapes_run_once(fm_blendshapes_run *run, const fm_point3 *points, const float **scores,
+                                  fm_error *err);
 
 #endif

@@ -84,10 +84,11 @@ class Blendshapes(TaskCase):
         cls.phases, cls.tables = {}, {}
         for side in ('left', 'right'):
             clip, truth = cls.path(side + '.mp4'), cls.path(side + '.csv')
-            made = h.run('demo-clip', '-o', clip, '-q', '--truth', truth, '--smile', side, '--fps', '10', '--size', '360x480')
+            made = h.run('demo-clip', '-o', clip, '-q', '--truth', truth, '--smile', side, '--fps', '10',
+                         '--size', '360x480')
             assert made.code == 0, made
-            done = h.run(clip, '-o', cls.path('out'), '-q', '--models', 'face_landmarker', '--mode', 'au', '--no-smooth',
-                         '--landmarks-csv', env=cls.env)
+            done = h.run(clip, '-o', cls.path('out'), '-q', '--models', 'face_landmarker', '--mode', 'au',
+                         '--no-smooth', '--landmarks-csv', env=cls.env)
             assert done.code == 0, done
             cls.phases[side] = [row['phase'] for row in h.read_csv(truth)[1]]
             cls.tables[side] = h.read_csv(cls.path('out', side + '_landmarks.csv'))

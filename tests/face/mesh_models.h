@@ -161,7 +161,7 @@ static inline void mesh_close(mesh_models *m)
 
 /*
  * The region to crop so that the tensor is sampled as MediaPipe's CPU path does
- * it for the Face Landmarker (OpenCV's warp): element i where ours has its
+ * it for the Face Landmarker (OpenCV's warp, image_to_tensor_converter_opencv.cc): element i where ours has its
  * corner, with pixel centres at whole numbers. Ours, and MediaPipe's other
  * paths, sample at the centres.
  */

@@ -405,8 +405,8 @@ static void test_names_are_of_the_patients_sides(void **state)
         scores = mesh_blendshapes(&f->bundle, closed);
         const double here = (double)scores[blinks[side]] - open[side];
         const double there = (double)scores[blinks[!side]] - open[!side];
-        print_message("%s lids closed: its score rises by %.3f, the other by %.3f\n", side == FM_SIDE_LEFT ? "left" : "right",
-                      here, there);
+        print_message("%s lids closed: its score rises by %.3f, the other by %.3f\n",
+                      side == FM_SIDE_LEFT ? "left" : "right", here, there);
         assert_true(here > 0.1 && here > 2 * there);
     }
 }

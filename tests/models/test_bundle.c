@@ -34,7 +34,7 @@ static void put(bytes *out, uint32_t value, int width)
 {
     assert_true(out->size + (size_t)width <= sizeof out->data);
     for (int i = 0; i < width; i++)
-        out->data[out->size++] = (uint8_t)(value >> (8 * i));
+        out->data[out->size++] = (uint8_t)((uint64_t)value >> (8 * i));
 }
 
 static void put_bytes(bytes *out, const void *data, size_t size)

@@ -503,7 +503,7 @@ static tb_op *chain(tb_model *model, int code, int first, int second, const int3
     return op;
 }
 
-/* Points about their mean, in units of their mean distance from it; in other order, through a sigmoid, without a batch. */
+/* Points about their mean, in units of their mean distance from it; then x and y apart, through a sigmoid, unbatched. */
 static void test_points_are_normalised(void **state)
 {
     (void)state;
