@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "api.h"
+#include "fmprof.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,6 +40,17 @@ typedef struct fmp_trace_options {
 int fmp_trace_start(const char *path, const fmp_trace_options *options);
 /* Ends the trace and cuts the file to what is used; 0, or an errno value. Call it when threads are quiet: an event that is being written meanwhile may be lost. Fine when none runs. */
 int fmp_trace_stop(void);
+
+/* Whether a trace is running; cheap. Thread-safety: Safe. */
+bool fmp_trace_running(void);
+
+/*
+ * Puts a scope that was measured elsewhere into the running trace, on the calling thread's line, with the times at
+ * which it began and ended on this clock (fmp_now). Figures do not change: it shows in traces only. It has to lie in
+ * the scope that is open around the call, and must not overlap others but by lying in them, or they in it: what does
+ * not nest, readers cut. Thread-safety: Safe.
+ */
+void fmp_trace_scope(const fmp_site *site, uint64_t start_ns, uint64_t end_ns);
 
 /* --- reading --------------------------------------------------------------- */
 

@@ -272,7 +272,12 @@ const fm_tensor_info *fm_binding_output_info(const fm_binding *binding, int inde
     return index >= 0 && index < binding->session->output_count ? &binding->outputs[index].info : NULL;
 }
 
-fm_status fm_binding_run(fm_binding *binding, fm_error *err)
+const fm_session *fm_ort_session_of(const fm_binding *binding)
+{
+    return binding->session;
+}
+
+fm_status fm_ort_run(fm_binding *binding, const OrtRunOptions *options, fm_error *err)
 {
     const fm_session *s = binding->session;
     const OrtApi *api = s->runtime->api;
@@ -281,10 +286,15 @@ fm_status fm_binding_run(fm_binding *binding, fm_error *err)
     if (s->breakdown.accelerator > 0)
         status = api->BindInput(binding->io, s->inputs[0].name, binding->input.value);
     if (!status)
-        status = api->RunWithBinding(s->session, NULL, binding->io);
+        status = api->RunWithBinding(s->session, options, binding->io);
     /* Shapes were promised by the model itself: when they do not hold, it is to blame. */
     OrtErrorCode code = status ? s->runtime->api->GetErrorCode(status) : ORT_OK;
     return fm_ort_check(s->runtime, status,
                         code == ORT_INVALID_ARGUMENT ? FM_E_MODEL : FM_E_RUNTIME, "run the model",
                         s->name, err);
+}
+
+fm_status fm_binding_run(fm_binding *binding, fm_error *err)
+{
+    return fm_ort_run(binding, NULL, err);
 }

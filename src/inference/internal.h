@@ -25,6 +25,8 @@ struct fm_runtime {
     void *opaque;
 };
 
+typedef struct fm_node_sampling fm_node_sampling; /* node_sampling.c */
+
 struct fm_session {
     fm_runtime *runtime; /* not owned; outlives the session */
     OrtSession *session;
@@ -37,6 +39,7 @@ struct fm_session {
     char reason[FM_ERROR_MESSAGE_MAX + 128]; /* why it runs elsewhere; "": it does not */
     fm_breakdown breakdown;
     double load_seconds;
+    fm_node_sampling *sampling; /* NULL: nodes are not sampled */
     bool from_cache;
     atomic_bool warned; /* the runtime has warned about the model */
 };
@@ -102,6 +105,11 @@ void fm_ort_free_tensors(fm_session *session);
 /* Fills session->breakdown and ->backend from the recorded assignment and the model's bytes (NULL: not at hand). */
 fm_status fm_ort_breakdown(fm_session *session, const void *data, size_t size, fm_error *err);
 void fm_breakdown_free(fm_breakdown *breakdown);
+
+const fm_session *fm_ort_session_of(const fm_binding *binding);
+/* Runs a binding with options, which may be NULL. */
+fm_status fm_ort_run(fm_binding *binding, const OrtRunOptions *options, fm_error *err);
+void fm_ort_sampling_free(fm_node_sampling *sampling); /* NULL is fine */
 
 /* Monotonic seconds. */
 double fm_ort_seconds(void);

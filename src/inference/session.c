@@ -26,12 +26,16 @@ double fm_ort_seconds(void)
 typedef struct graph_plan {
     bool optimised;       /* it is from the cache: bytes in the runtime's own format, which outlive the session */
     const char *write_to; /* where the runtime writes the optimised graph in that format; NULL: nowhere */
+    bool as_it_is;        /* no operator is fused, no weight packed anew */
 } graph_plan;
 
 static OrtStatus *set_plan(const OrtApi *api, OrtSessionOptions *options, const graph_plan *plan)
 {
-    const GraphOptimizationLevel level = plan->optimised ? ORT_DISABLE_ALL : ORT_ENABLE_ALL;
+    const GraphOptimizationLevel level = plan->optimised || plan->as_it_is ? ORT_DISABLE_ALL : ORT_ENABLE_ALL;
     OrtStatus *status = api->SetSessionGraphOptimizationLevel(options, level);
+    /* Weights that are packed anew are gone from what a profiled run tells of its inputs. */
+    if (!status && plan->as_it_is)
+        status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigDisablePrepacking, "1");
     if (!status && plan->write_to)
         status = api->AddSessionConfigEntry(options, kOrtSessionOptionsConfigSaveModelFormat, "ORT");
     if (!status && plan->write_to)
@@ -159,7 +163,7 @@ static bool open_cached(fm_session *s, const fm_cache_slot *slot, const fm_sessi
 static fm_status open_original(fm_session *s, const fm_source *from, fm_cache_slot *slot, const fm_session_options *o,
                                const char *full, fm_error *err)
 {
-    graph_plan plan = {.write_to = fm_cache_reserve(slot)};
+    graph_plan plan = {.write_to = fm_cache_reserve(slot), .as_it_is = o->unoptimised};
     fm_error ignored = {0};
     fm_status status = load(s, from, o, full, &plan, plan.write_to ? &ignored : err);
     if (status != FM_OK && plan.write_to) { /* perhaps it could not be written */
@@ -229,6 +233,7 @@ void fm_session_close(fm_session **session)
     fm_session *s = *session;
     unload(s);
     fm_breakdown_free(&s->breakdown);
+    fm_ort_sampling_free(s->sampling);
     free(s->name);
     free(s);
     *session = NULL;

@@ -46,6 +46,7 @@ typedef struct fm_session_options {
      * the model is not cached. cache.h says more.
      */
     const char *cache_dir, *sha256;
+    bool unoptimised; /* keep operators and weights as the file has them, for counting them: slower; not with a cache */
 } fm_session_options;
 
 /*

@@ -14,11 +14,15 @@
 #define FM_PIPELINE_MODEL_RUN_H
 
 #include "fmprof/fmprof.h"
+#include "inference/node_sampling.h"
 #include "inference/session.h"
 
 typedef struct fm_model_run {
     fm_binding *binding; /* owned */
     const fmp_site *pre, *run, *post;
+    const fmp_site *sample; /* FaceMesh_ops_sample, of the category PROFILING; NULL: nodes are not sampled */
+    int sample_every;       /* as the session says; 0: never */
+    uint64_t runs;          /* so far; counted where nodes are sampled */
 } fm_model_run;
 
 /*
@@ -30,7 +34,10 @@ fm_status fm_model_run_create(fm_model_run *out, const char *name, fm_session *s
 /* Safe on a zeroed object. */
 void fm_model_run_destroy(fm_model_run *run);
 
-/* Runs the model in its scope. */
+/*
+ * Runs the model in its scope. Where the session samples its nodes (fm_session_sample_nodes), the second run and every
+ * so many after it are done with profiling, in a scope of their own, so that `run` has plain runs only.
+ */
 fm_status fm_model_run_once(fm_model_run *run, fm_error *err);
 
 #endif

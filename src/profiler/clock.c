@@ -193,6 +193,15 @@ uint64_t fmp_now(void)
     return state.anchor.ns + (uint64_t)((double)(ticks - state.anchor.ticks) * state.ns_per_tick);
 }
 
+uint64_t fmp_clock_ticks_at(uint64_t nanoseconds)
+{
+    if (fmp_clock_is_for_tests() || state.real_kind == FMP_CLOCK_SYSTEM)
+        return nanoseconds;
+    if (nanoseconds <= state.anchor.ns)
+        return state.anchor.ticks;
+    return state.anchor.ticks + (uint64_t)((double)(nanoseconds - state.anchor.ns) / state.ns_per_tick + 0.5);
+}
+
 /* Lower quartile of batches: an interruption only ever makes one longer. */
 static double measure_reading(void)
 {

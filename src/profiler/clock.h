@@ -88,6 +88,9 @@ static inline uint64_t fmp_clock_quick_ns(uint64_t ticks)
 #endif
 }
 
+/* The ticks at a time of fmp_now; the nearest that the clock has for one before its start. */
+uint64_t fmp_clock_ticks_at(uint64_t nanoseconds);
+
 /* Nanoseconds of a tick as measured at the start: never changes, so that fmp_now is monotonic. */
 double fmp_clock_ns_per_tick(void);
 

@@ -248,3 +248,16 @@ void fmp_flow(const fmp_site *flow, uint64_t id, fmp_flow_step step)
                                                   : FMP_EVENT_FLOW_END;
     fmp_event_put(fmp_clock_ticks(), id, flow, kind);
 }
+
+bool fmp_trace_running(void)
+{
+    return fmp_events_on();
+}
+
+void fmp_trace_scope(const fmp_site *site, uint64_t start_ns, uint64_t end_ns)
+{
+    if (!FMP_UNLIKELY(fmp_events_on()) || !fmp_enabled() || !fmp_recorder_get())
+        return;
+    const uint64_t start = fmp_clock_ticks_at(start_ns), end = fmp_clock_ticks_at(end_ns);
+    fmp_event_put(start, end > start ? end - start : 0, site, FMP_EVENT_SCOPE);
+}

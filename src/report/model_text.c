@@ -1,11 +1,12 @@
 /* The MODELS section of the text report: what each model costs in its stage, and what runs where inside it. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "export/figures.h"
 #include "export/text.h"
 #include "export/utf8.h"
+#include "report/model_figures.h"
 #include "summary.h"
 
 enum { LOW_BELOW = 10, MODERATE_BELOW = 20, FALLBACKS_SHOWN = 6 };
@@ -38,44 +39,64 @@ static const fmp_operation *find_operation(const fmp_snapshot *snapshot, const c
     return NULL;
 }
 
-static const char *text_or(const char *text, const char *otherwise)
-{
-    return text && *text ? text : otherwise;
-}
-
-/* The operation of a model in a stage; NULL when it did not run there. */
-static const fmp_operation *operation_of(const fmp_snapshot *snapshot, const stage *s, const fm_report_model *model)
+static const fmp_operation *operation_named(const fmp_snapshot *snapshot, const stage *s, const fm_report_model *model,
+                                            const char *what)
 {
     char name[256];
-    const int length = snprintf(name, sizeof name, "%s%s_%s", s->prefix, text_or(model->name, ""), text_or(model->backend, ""));
+    const int length = snprintf(name, sizeof name, "%s%s_%s", s->prefix, fm_figure_text(model->name, ""), what);
     return length > 0 && (size_t)length < sizeof name ? find_operation(snapshot, name) : NULL;
 }
 
-static void percent(char out[FMP_TIME_TEXT_SIZE], double part, double whole)
+/*
+ * What a model cost in a stage as if none of its runs had been sampled: a sampled run is slower, so it counts as a plain
+ * one.
+ */
+typedef struct model_share {
+    const fmp_operation *plain;  /* NULL: it did not run there */
+    const fmp_operation *sample; /* NULL: none was sampled */
+    double runs;
+    double total_ns;
+    double extra_ns; /* what sampling added to the stage's time */
+} model_share;
+
+static model_share share_of(const fmp_snapshot *snapshot, const stage *s, const fm_report_model *model)
 {
-    char figure[FMP_TIME_TEXT_SIZE];
-    fmp_fixed(figure, 100 * fmp_ratio(part, whole), 1);
-    snprintf(out, FMP_TIME_TEXT_SIZE, "%.24s%s", figure, strcmp(figure, "n/a") == 0 ? "" : "%");
+    model_share of = {.plain = operation_named(snapshot, s, model, fm_figure_text(model->backend, ""))};
+    if (!of.plain)
+        return of;
+    of.sample = operation_named(snapshot, s, model, FM_REPORT_SAMPLE);
+    const double samples = of.sample ? (double)of.sample->count : 0;
+    const double estimate = samples * fmp_ratio((double)of.plain->total_ns, (double)of.plain->count);
+    of.runs = (double)of.plain->count + samples;
+    of.total_ns = (double)of.plain->total_ns + estimate;
+    of.extra_ns = of.sample ? (double)of.sample->total_ns - estimate : 0;
+    return of;
 }
 
-static void milliseconds(char out[FMP_TIME_TEXT_SIZE], double seconds)
+/* ", 74.0 ms" where the nodes' times are known. */
+static void time_behind(FILE *out, const fm_report_model *model, uint64_t nanoseconds, double runs_per_frame)
 {
-    char figure[FMP_TIME_TEXT_SIZE];
-    fmp_fixed(figure, 1e3 * seconds, 1);
-    snprintf(out, FMP_TIME_TEXT_SIZE, "%.24s%s", figure, strcmp(figure, "n/a") == 0 ? "" : " ms");
+    char time[FMP_TIME_TEXT_SIZE];
+    if (!model->has_nodes || model->nodes.samples == 0)
+        return;
+    fm_figure_ms(time, runs_per_frame * fm_figure_per_run(nanoseconds, model->nodes.samples));
+    fprintf(out, ", %s", time);
 }
 
-static void accelerator_lines(FILE *out, const fm_report_breakdown *b)
+static void accelerator_lines(FILE *out, const fm_report_model *model, double runs_per_frame)
 {
+    const fm_report_breakdown *b = &model->breakdown;
     char share[FMP_TIME_TEXT_SIZE];
     const int cpu = b->operators - b->accelerator;
-    percent(share, b->accelerator, b->operators);
-    fprintf(out, "    accelerator: %s of operators (%d of %d)\n", share, b->accelerator, b->operators);
-    percent(share, cpu, b->operators);
-    fprintf(out, "    CPU fallback: %s (%d)", share, cpu);
+    fm_figure_percent(share, b->accelerator, b->operators);
+    fprintf(out, "    accelerator: %s of operators (%d of %d)", share, b->accelerator, b->operators);
+    time_behind(out, model, model->nodes.node_ns - model->nodes.cpu_ns, runs_per_frame);
+    fm_figure_percent(share, cpu, b->operators);
+    fprintf(out, "\n    CPU fallback: %s (%d)", share, cpu);
+    time_behind(out, model, model->nodes.cpu_ns, runs_per_frame);
     for (size_t i = 0; i < b->fallback_count && i < FALLBACKS_SHOWN; i++) {
         fprintf(out, "%s%d ", i ? ", " : ": ", b->fallbacks[i].count);
-        fmp_utf8_print(out, text_or(b->fallbacks[i].type, "?"));
+        fmp_utf8_print(out, fm_figure_text(b->fallbacks[i].type, "?"));
     }
     if (b->fallback_count > FALLBACKS_SHOWN)
         fprintf(out, " and %zu more types", b->fallback_count - FALLBACKS_SHOWN);
@@ -84,38 +105,53 @@ static void accelerator_lines(FILE *out, const fm_report_breakdown *b)
             b->crossings == 1 ? "crossing" : "crossings");
 }
 
-void fm_text_breakdown(FILE *out, const fm_report_model *model)
+void fm_text_breakdown(FILE *out, const fm_report_model *model, double runs_per_frame)
 {
     const fm_report_breakdown *b = &model->breakdown;
     if (!model->has_breakdown)
         return;
-    if (b->accelerator > 0)
-        accelerator_lines(out, b);
-    else
-        fprintf(out, "    CPU: all %d operators\n", b->operators);
+    if (b->accelerator > 0) {
+        accelerator_lines(out, model, runs_per_frame);
+    } else {
+        fprintf(out, "    CPU: all %d operators", b->operators);
+        time_behind(out, model, model->nodes.cpu_ns, runs_per_frame);
+        fputc('\n', out);
+    }
     if (b->weight_bytes > 0)
         fprintf(out, "    weights: %.1f MiB (%" PRId64 " parameters)\n", (double)b->weight_bytes / (1024.0 * 1024.0),
                 b->parameters);
     if (b->reason) {
         fputs("    asked for ", out);
-        fmp_utf8_print(out, text_or(b->asked, "?"));
+        fmp_utf8_print(out, fm_figure_text(b->asked, "?"));
         fputs(": ", out);
         fmp_utf8_print(out, b->reason);
         fputc('\n', out);
     }
 }
 
-static void model_lines(FILE *out, const fm_report_model *model, const fmp_operation *op, double stage_ns, double frames)
+static void sampling_line(FILE *out, const model_share *of)
 {
-    char share[FMP_TIME_TEXT_SIZE], each[FMP_TIME_TEXT_SIZE], first[FMP_TIME_TEXT_SIZE], median[FMP_TIME_TEXT_SIZE];
-    percent(share, (double)op->total_ns, stage_ns);
-    milliseconds(each, fmp_ratio((double)op->total_ns * 1e-9, frames));
-    milliseconds(first, (double)op->first_ns * 1e-9);
-    milliseconds(median, op->p50_ns * 1e-9);
+    char each[FMP_TIME_TEXT_SIZE], plain[FMP_TIME_TEXT_SIZE], extra[FMP_TIME_TEXT_SIZE];
+    fm_figure_ms(each, of->sample->mean_ns * 1e-9);
+    fm_figure_ms(plain, of->plain->mean_ns * 1e-9);
+    fm_figure_ms(extra, of->extra_ns * 1e-9);
+    fprintf(out, "    sampled: %" PRIu64 " of %.0f runs, %s each and not %s: %s in all, left out above\n", of->sample->count,
+            of->runs, each, plain, extra);
+}
+
+static void model_lines(FILE *out, const fm_report_model *model, const model_share *of, double stage_ns, double frames)
+{
+    char part[FMP_TIME_TEXT_SIZE], each[FMP_TIME_TEXT_SIZE], first[FMP_TIME_TEXT_SIZE], median[FMP_TIME_TEXT_SIZE];
+    fm_figure_percent(part, of->total_ns, stage_ns);
+    fm_figure_ms(each, fmp_ratio(of->total_ns * 1e-9, frames));
+    fm_figure_ms(first, (double)of->plain->first_ns * 1e-9);
+    fm_figure_ms(median, of->plain->p50_ns * 1e-9);
     fputs("  ", out);
-    fmp_utf8_print(out, op->operation);
-    fprintf(out, ": %s of stage (%s per frame; first run %s, median %s)\n", share, each, first, median);
-    fm_text_breakdown(out, model);
+    fmp_utf8_print(out, of->plain->operation);
+    fprintf(out, ": %s of stage (%s per frame; first run %s, median %s)\n", part, each, first, median);
+    fm_text_breakdown(out, model, fmp_ratio(of->runs, frames));
+    if (of->sample)
+        sampling_line(out, of);
 }
 
 static double stage_time(const fmp_snapshot *snapshot, const stage *s)
@@ -132,22 +168,34 @@ static void stage_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report
 {
     double stage_ns = stage_time(snapshot, s), models_ns = 0;
     for (size_t i = 0; i < run->model_count; i++) {
-        const fmp_operation *op = operation_of(snapshot, s, &run->models[i]);
-        models_ns += op ? (double)op->total_ns : 0;
+        const model_share of = share_of(snapshot, s, &run->models[i]);
+        models_ns += of.total_ns;
+        stage_ns -= of.extra_ns;
     }
     if (models_ns <= 0)
         return;
     if (stage_ns < models_ns) /* a profile without the stage's own scope */
         stage_ns = models_ns;
     char each[FMP_TIME_TEXT_SIZE], rate[FMP_TIME_TEXT_SIZE];
-    milliseconds(each, fmp_ratio(stage_ns * 1e-9, (double)run->frames));
+    fm_figure_ms(each, fmp_ratio(stage_ns * 1e-9, (double)run->frames));
     fmp_fixed(rate, fmp_ratio((double)run->frames, stage_ns * 1e-9), 1);
     fprintf(out, "%s: %s per frame (%s FPS)\n", s->title, each, rate);
     for (size_t i = 0; i < run->model_count; i++) {
-        const fmp_operation *op = operation_of(snapshot, s, &run->models[i]);
-        if (op)
-            model_lines(out, &run->models[i], op, stage_ns, (double)run->frames);
+        const model_share of = share_of(snapshot, s, &run->models[i]);
+        if (of.plain)
+            model_lines(out, &run->models[i], &of, stage_ns, (double)run->frames);
     }
+}
+
+static void not_run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_report_model *model)
+{
+    for (size_t k = 0; k < sizeof stages / sizeof stages[0]; k++)
+        if (share_of(snapshot, &stages[k], model).plain)
+            return;
+    fputs("  ", out);
+    fmp_utf8_print(out, fm_figure_text(model->name, "?"));
+    fputs(": loaded, not run\n", out);
+    fm_text_breakdown(out, model, 1);
 }
 
 void fm_text_models(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run, bool utf8)
@@ -158,16 +206,15 @@ void fm_text_models(FILE *out, const fmp_snapshot *snapshot, const fm_report_run
     fmp_text_rule(out, true, utf8);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
         stage_lines(out, snapshot, run, &stages[i]);
+    for (size_t i = 0; i < run->model_count; i++)
+        not_run_lines(out, snapshot, &run->models[i]);
     for (size_t i = 0; i < run->model_count; i++) {
-        bool ran = false;
-        for (size_t k = 0; k < sizeof stages / sizeof stages[0]; k++)
-            ran = ran || operation_of(snapshot, &stages[k], &run->models[i]);
-        if (ran)
+        if (!run->models[i].has_nodes)
             continue;
-        fputs("  ", out);
-        fmp_utf8_print(out, text_or(run->models[i].name, "?"));
-        fputs(": loaded, not run\n", out);
-        fm_text_breakdown(out, &run->models[i]);
+        fputs("Inside ", out);
+        fmp_utf8_print(out, fm_figure_text(run->models[i].name, "?"));
+        fputs(":\n", out);
+        fm_text_nodes(out, &run->models[i].nodes);
     }
     fmp_text_rule(out, true, utf8);
 }

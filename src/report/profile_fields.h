@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "report/json_writer.h"
 #include "report/profile.h"
 
 typedef enum fm_field_kind {
@@ -48,6 +49,9 @@ extern const fm_fields fm_metric_fields;    /* fmp_metric_value, of both kinds *
 extern const fm_fields fm_counter_fields;   /* fmp_metric_value */
 extern const fm_fields fm_gauge_fields;     /* fmp_metric_value */
 extern const fm_fields fm_profiler_fields;  /* fmp_snapshot */
+
+/* Writes all members of a table (profile_write.c). */
+void fm_write_fields(fm_json *json, const fm_fields *fields, const void *object);
 
 /* Times beyond this are refused: 292 years, INT64_MAX nanoseconds. */
 #define FM_SECONDS_MAX 9.2e9

@@ -10,6 +10,7 @@
 #include "report/json_writer.h"
 #include "report/profile_fields.h"
 #include "report/profile_memory.h"
+#include "report/profile_nodes.h"
 #include "report/profile_reader.h"
 
 /* --- the facts ------------------------------------------------------------- */
@@ -59,6 +60,7 @@ static void read_models(fm_profile_reader *l, const json_t *root)
         const size_t element = fm_read_enter_element(l, i);
         fm_read_fields(l, json_array_get(array, i), &fm_model_fields, &models[i]);
         read_breakdown(l, json_array_get(array, i), &models[i]);
+        fm_nodes_read(l, json_array_get(array, i), &models[i]);
         fm_read_leave(l, element);
     }
     fm_read_leave(l, before);

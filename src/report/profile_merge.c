@@ -4,6 +4,7 @@
 
 #include "report/profile_fields.h"
 #include "report/profile_memory.h"
+#include "report/profile_nodes.h"
 
 typedef struct merging {
     const fm_profile *const *profiles;
@@ -209,6 +210,7 @@ static void merge_models(merging *m)
                 copy_breakdown(m, &models[at], model);
                 differ = differ || i > 0;
             }
+            m->no_memory = m->no_memory || !fm_nodes_merge(m->out, &models[at], model);
             models[at].load_seconds += model->load_seconds;
         }
     }

@@ -6,8 +6,9 @@
 #include "report/json_writer.h"
 #include "report/machine.h"
 #include "report/profile_fields.h"
+#include "report/profile_nodes.h"
 
-static void write_fields(fm_json *json, const fm_fields *fields, const void *object)
+void fm_write_fields(fm_json *json, const fm_fields *fields, const void *object)
 {
     for (size_t i = 0; i < fields->count; i++) {
         const fm_field *field = &fields->list[i];
@@ -60,7 +61,7 @@ static void write_run(fm_json *json, const fm_report_run *run, const fmp_snapsho
     const double self = snapshot ? seconds(snapshot->self_ns) : 0;
     const double parallelism = fmp_ratio(self, wall);
     fm_json_open(json, "run", '{');
-    write_fields(json, &fm_run_fields, run);
+    fm_write_fields(json, &fm_run_fields, run);
     fm_json_real(json, "covered_share", fmp_ratio(run->covered_seconds, wall));
     fm_json_seconds(json, "profiled_seconds", snapshot ? snapshot->self_ns : 0);
     fm_json_real(json, "effective_fps", fmp_ratio(frames, wall));
@@ -73,7 +74,7 @@ static void write_run(fm_json *json, const fm_report_run *run, const fmp_snapsho
 static void write_object(fm_json *json, const char *key, const fm_fields *fields, const void *object)
 {
     fm_json_open(json, key, '{');
-    write_fields(json, fields, object);
+    fm_write_fields(json, fields, object);
     fm_json_close(json, '}');
 }
 
@@ -85,7 +86,7 @@ static void write_breakdown(fm_json *json, const fm_report_model *model)
         return;
     }
     fm_json_open(json, "breakdown", '{');
-    write_fields(json, &fm_breakdown_fields, b);
+    fm_write_fields(json, &fm_breakdown_fields, b);
     fm_json_integer(json, "cpu", b->operators - b->accelerator);
     fm_json_real(json, "coverage", fmp_ratio(b->accelerator, b->operators));
     fm_json_text(json, "fragmentation", fm_report_fragmentation(b->partitions));
@@ -101,8 +102,9 @@ static void write_models(fm_json *json, const fm_report_run *run)
     fm_json_open(json, "models", '[');
     for (size_t i = 0; i < run->model_count; i++) {
         fm_json_open(json, NULL, '{');
-        write_fields(json, &fm_model_fields, &run->models[i]);
+        fm_write_fields(json, &fm_model_fields, &run->models[i]);
         write_breakdown(json, &run->models[i]);
+        fm_nodes_write(json, &run->models[i]);
         fm_json_close(json, '}');
     }
     fm_json_close(json, ']');
@@ -123,7 +125,7 @@ static void write_histogram(fm_json *json, const fmp_operation *op)
 static void write_operation(fm_json *json, const fmp_operation *op, const fmp_category *category)
 {
     fm_json_open(json, NULL, '{');
-    write_fields(json, &fm_operation_fields, op);
+    fm_write_fields(json, &fm_operation_fields, op);
     fm_json_real(json, "p50", op->p50_ns / 1e9);
     fm_json_real(json, "p90", op->p90_ns / 1e9);
     fm_json_real(json, "p99", op->p99_ns / 1e9);
@@ -183,7 +185,7 @@ static bool write_threads(fm_json *json, const fmp_snapshot *snapshot, double wa
         free(valid);
         fm_json_open(json, NULL, '{');
         fm_json_text(json, "name", name);
-        write_fields(json, &fm_thread_fields, thread);
+        fm_write_fields(json, &fm_thread_fields, thread);
         fm_json_real(json, "share_of_wall", fmp_ratio(seconds(thread->busy_ns), wall_seconds));
         fm_json_close(json, '}');
     }
@@ -197,9 +199,9 @@ static void write_metrics(fm_json *json, const fmp_snapshot *snapshot)
     for (size_t i = 0; snapshot && i < snapshot->metric_count; i++) {
         const fmp_metric_value *metric = &snapshot->metrics[i];
         fm_json_open(json, NULL, '{');
-        write_fields(json, &fm_metric_fields, metric);
+        fm_write_fields(json, &fm_metric_fields, metric);
         fm_json_text(json, "kind", metric->gauge ? "gauge" : "counter");
-        write_fields(json, metric->gauge ? &fm_gauge_fields : &fm_counter_fields, metric);
+        fm_write_fields(json, metric->gauge ? &fm_gauge_fields : &fm_counter_fields, metric);
         fm_json_close(json, '}');
     }
     fm_json_close(json, ']');
@@ -212,7 +214,7 @@ static void write_profiler(fm_json *json, const fmp_snapshot *snapshot)
     fm_json_open(json, "profiler", '{');
     fm_json_text(json, "clock", snapshot->clock);
     fm_json_text(json, "clock_reason", snapshot->clock_reason);
-    write_fields(json, &fm_profiler_fields, snapshot);
+    fm_write_fields(json, &fm_profiler_fields, snapshot);
     fm_json_real(json, "scope_cost_ns",
                  fm_json_rounded(snapshot->cost.inside_ns) + fm_json_rounded(snapshot->cost.outside_ns));
     fm_json_count(json, "scopes", snapshot->scopes);

@@ -43,6 +43,57 @@ typedef struct fm_report_breakdown {
  */
 const char *fm_report_fragmentation(int partitions);
 
+/*
+ * Times of a model's nodes over the runs that were sampled (inference/node_times.h). Times are nanoseconds, summed over
+ * the samples.
+ */
+typedef struct fm_report_node_group {
+    const char *name;  /* provider ("onnx_cpu") or operator type ("Conv"; FM_REPORT_COMPILED) */
+    int nodes;         /* that ran */
+    uint64_t total_ns;
+    uint64_t cpu_ns;   /* of this on the CPU's provider */
+} fm_report_node_group;
+
+/* The type of a partition that its provider has compiled: how its time is shared out inside, nobody tells. */
+#define FM_REPORT_COMPILED "(compiled partition)"
+
+typedef struct fm_report_node {
+    const char *name, *type, *provider;
+    uint64_t count;
+    uint64_t total_ns, min_ns, max_ns;
+} fm_report_node;
+
+/* Operators of a type that stand where data pass between devices: what they cost, and what these boundaries cost. */
+typedef struct fm_report_boundary {
+    const char *type;
+    int nodes;
+    uint64_t operator_ns, boundary_ns;
+} fm_report_boundary;
+
+typedef struct fm_report_nodes {
+    int every;             /* one of so many runs was sampled; 0: differs */
+    uint64_t samples;
+    uint64_t lost_runs;    /* that could not be read */
+    uint64_t lost_events;  /* that could not be attributed to a node */
+    int nodes;             /* that ran */
+    uint64_t run_ns;       /* of the runs, as the runtime measured them */
+    uint64_t node_ns;      /* of this in nodes */
+    uint64_t cpu_ns;       /* of this on the CPU's provider */
+    uint64_t copies, copy_ns; /* between devices */
+    uint64_t boundaries;   /* hand-overs between providers */
+    uint64_t boundary_ns;  /* what these cost, copies included */
+    uint64_t base_ns;      /* what is taken off each gap, summed over the samples */
+    bool base_known;       /* false: no two nodes of one provider follow each other in some run */
+    const fm_report_node_group *providers, *types; /* by time, falling */
+    size_t provider_count, type_count;
+    const fm_report_node *costliest; /* FM_REPORT_COSTLIEST at most, by time, falling */
+    size_t costliest_count;
+    const fm_report_boundary *causes; /* by what they and their boundaries cost, falling */
+    size_t cause_count;
+} fm_report_nodes;
+
+enum { FM_REPORT_COSTLIEST = 10, FM_REPORT_GROUPS_MAX = 1024 }; /* what there is more of is added to the last group */
+
 /* Facts about a model that ran. */
 typedef struct fm_report_model {
     const char *name;    /* "FaceMesh" */
@@ -51,7 +102,12 @@ typedef struct fm_report_model {
     double load_seconds;
     bool has_breakdown;  /* false: not known, as of profiles that an earlier version wrote */
     fm_report_breakdown breakdown;
+    bool has_nodes;      /* false: its nodes were not sampled (--profile-ops) */
+    fm_report_nodes nodes;
 } fm_report_model;
+
+/* Sampled runs of FaceMesh are operations FaceMesh_ops_sample (with a prefix, as the others). */
+#define FM_REPORT_SAMPLE "ops_sample"
 
 /* Strings may be NULL: not known. Members that are 0 say nothing. */
 typedef struct fm_report_run {
@@ -104,7 +160,12 @@ fm_status fm_report_json(FILE *out, const fmp_snapshot *snapshot, const fm_repor
 fm_status fm_report_compat_json(FILE *out, const fmp_trace *trace, const fmp_snapshot *snapshot,
                                 fm_error *err);
 
-/* Writes what runs where in a model, as the report does, indented; the caller checks the stream. */
-void fm_text_breakdown(FILE *out, const fm_report_model *model);
+/*
+ * Writes what runs where in a model, as the report does, indented; the caller checks the stream. runs_per_frame turns
+ * times a run into those a frame, where they are known; 1 gives times a run.
+ */
+void fm_text_breakdown(FILE *out, const fm_report_model *model, double runs_per_frame);
+/* Writes the times of its nodes, a run, indented: by provider and type, the costliest, the price of boundaries. */
+void fm_text_nodes(FILE *out, const fm_report_nodes *nodes);
 
 #endif
