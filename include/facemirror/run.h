@@ -54,6 +54,8 @@ typedef struct fm_progress {
     double eta;           /* seconds, negative when not known */
 } fm_progress;
 
+enum { FM_OPS_EVERY = 32 }; /* the share that --profile-ops samples when it does not say: some percent of the time */
+
 typedef struct fm_profile_options {
     fmp_sort sort;      /* of the operations in a category of the text report */
     bool percentiles;   /* p50, p90, p99, p99.9 in place of min and max */
@@ -61,6 +63,7 @@ typedef struct fm_profile_options {
     bool subtract_cost; /* takes the profiler's own cost out of the figures */
     bool trace;         /* also every single event: STEM_trace.fmptrace and STEM_trace.json */
     bool compat_json;   /* also STEM_profile_compat.json, which holds every sample */
+    int ops_every;      /* times of the models' nodes, from one of so many runs (FM_OPS_EVERY, 1: all); 0: none */
 } fm_profile_options;
 
 /*

@@ -55,6 +55,7 @@ static const char help[] =
     "      --profile-sort K  total (default), self, count, mean, max, p99, name\n"
     "      --profile-percentiles, --profile-self   more columns in the report\n"
     "      --profile-subtract-cost   take the profiler's own cost out of the figures\n"
+    "      --profile-ops[=N] times of the models' single operators, from one of N runs (32)\n"
     "      --profile-json-compat     also STEM_profile_compat.json: every sample\n"
     "  -q, --quiet           no progress, no report; errors only\n"
     "      --json            a machine-readable summary on stdout instead of the report\n";
@@ -90,7 +91,8 @@ enum {
     OPT_PERCENTILES,
     OPT_SELF,
     OPT_SUBTRACT,
-    OPT_COMPAT
+    OPT_COMPAT,
+    OPT_OPS
 };
 
 static const struct option long_options[] = {
@@ -126,6 +128,7 @@ static const struct option long_options[] = {
     {"profile-percentiles", no_argument, NULL, OPT_PERCENTILES},
     {"profile-self", no_argument, NULL, OPT_SELF},
     {"profile-subtract-cost", no_argument, NULL, OPT_SUBTRACT},
+    {"profile-ops", optional_argument, NULL, OPT_OPS},
     {"profile-json-compat", no_argument, NULL, OPT_COMPAT},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -191,6 +194,11 @@ static bool take_value(int c, fm_run_options *o)
         break;
     case OPT_BETA:
         good = fm_cli_number(optarg, &o->smooth_beta);
+        break;
+    case OPT_OPS:
+        count = FM_OPS_EVERY;
+        good = !optarg || (fm_cli_count(optarg, INT32_MAX, &count) && count > 0);
+        o->profile.ops_every = (int)count;
         break;
     case OPT_THREADS:
         good = fm_cli_count(optarg, 1024, &count) && count > 0;

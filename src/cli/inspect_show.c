@@ -131,7 +131,7 @@ fm_status fm_inspect_print(const fm_inspection *i, fm_error *err)
     for (int k = 0; k < fm_session_output_count(i->session); k++)
         print_tensor("output", fm_session_output(i->session, k));
     printf("  runs on %s\n", fm_session_backend(i->session));
-    fm_text_breakdown(stdout, &model, 1);
+    fm_text_breakdown(stdout, &model, i->latency.median);
     print_macs(i);
     print_types(i);
     print_latency(i->session, &i->latency);

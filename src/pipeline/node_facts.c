@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inference/node_sampling.h"
+
 typedef struct lists {
     fm_report_node_group *providers, *types;
     fm_report_node *nodes;
@@ -134,4 +136,48 @@ void fm_node_facts_free(fm_report_nodes *facts)
     free((void *)facts->costliest);
     free((void *)facts->causes);
     *facts = (fm_report_nodes){0};
+}
+
+/* --- the models of a run ------------------------------------------------------------------ */
+
+fm_status fm_face_models_sample_nodes(const fm_face_models *models, int every, fm_error *err)
+{
+    fm_status status = FM_OK;
+    for (int role = 0; every > 0 && status == FM_OK && role < FM_ROLES; role++) {
+        const fm_face_model *model = fm_face_models_get(models, (fm_model_role)role);
+        if (model)
+            status = fm_session_sample_nodes(model->session, every, err);
+    }
+    return status;
+}
+
+static fm_status add_nodes(const fm_face_model *model, fm_report_model *list, int count, fm_error *err)
+{
+    const fm_node_times *times = fm_session_node_times(model->session);
+    for (int i = 0; times && i < count; i++) {
+        if (strcmp(list[i].name, model->spec->name) != 0)
+            continue;
+        fm_status status = fm_node_facts_make(&list[i].nodes, times, fm_session_sample_every(model->session), err);
+        list[i].has_nodes = status == FM_OK;
+        return status;
+    }
+    return FM_OK;
+}
+
+fm_status fm_face_models_add_nodes(const fm_face_models *models, fm_report_model *list, int count, fm_error *err)
+{
+    fm_status status = FM_OK;
+    for (int role = 0; status == FM_OK && role < FM_ROLES; role++) {
+        const fm_face_model *model = fm_face_models_get(models, (fm_model_role)role);
+        if (model)
+            status = add_nodes(model, list, count, err);
+    }
+    return status;
+}
+
+void fm_face_models_free_nodes(fm_report_model *list, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (list[i].has_nodes)
+            fm_node_facts_free(&list[i].nodes);
 }

@@ -9,6 +9,7 @@
 
 #include "inference/cache.h"
 #include "pipeline/neutral_image.h"
+#include "pipeline/node_facts.h"
 #include "pipeline/run_outputs.h"
 #include "pipeline/run_report.h"
 #include "pipeline/run_trace.h"
@@ -113,6 +114,8 @@ static fm_status set_up(fm_run_state *run, fm_error *err)
         status = open_models(run, err);
     if (status == FM_OK && fm_run_measures_aus(o) && o->neutral == FM_NEUTRAL_IMAGE)
         status = fm_neutral_image_measure(p->models, o, neutral, err);
+    if (status == FM_OK)
+        status = fm_face_models_sample_nodes(p->models, o->profile.ops_every, err);
     if (status == FM_OK)
         status = choose_encoder(run, err);
     if (status == FM_OK)

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "facemirror/version.h"
+#include "pipeline/node_facts.h"
 #include "report/report.h"
 
 /* Fewer frames than this say more about warm-up than about speed. */
@@ -107,6 +108,28 @@ static fm_status write_json(const char *path, const fmp_snapshot *snapshot, cons
     return fm_outfile_end(&file, stream, status, err);
 }
 
+/* Writes text and JSON of a snapshot. */
+static fm_status write_report(const fm_run_options *o, const fmp_snapshot *snapshot, const fm_report_run *run,
+                              const char *json_path, bool *json_written, fm_error *err)
+{
+    fm_status status = FM_OK;
+    if (o->report) {
+        const fm_report_options options = {
+            .utf8 = o->report_utf8,
+            .sort = o->profile.sort,
+            .percentiles = o->profile.percentiles,
+            .self = o->profile.self,
+        };
+        status = fm_report_text(o->report, snapshot, run, &options, err);
+    }
+    if (json_path) {
+        const fm_status written = write_json(json_path, snapshot, run, err);
+        *json_written = written == FM_OK;
+        status = status == FM_OK ? written : status;
+    }
+    return status;
+}
+
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
                               double setup_seconds, int threads, const char *json_path,
                               bool *json_written, fm_error *err)
@@ -115,8 +138,8 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     fm_report_model models[FM_ROLES];
     notes n = {.count = 0};
     collect_notes(&n, summary, run_status);
-    const size_t model_count = (size_t)fm_face_models_describe(p->models, models);
-    note_fallbacks(&n, models, model_count);
+    const int model_count = fm_face_models_describe(p->models, models);
+    note_fallbacks(&n, models, (size_t)model_count);
 
     const fm_report_run run = {
         .program_version = FM_VERSION,
@@ -135,31 +158,19 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .peak_rss_bytes = peak_rss_bytes(),
         .threads = threads,
         .models = models,
-        .model_count = model_count,
+        .model_count = (size_t)model_count,
         .notes = n.list,
         .note_count = n.count,
     };
-    fmp_snapshot *snapshot = fmp_snapshot_take();
-    if (!snapshot)
-        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
-    if (p->options->profile.subtract_cost)
+    fm_status status = fm_face_models_add_nodes(p->models, models, model_count, err);
+    fmp_snapshot *snapshot = status == FM_OK ? fmp_snapshot_take() : NULL;
+    if (status == FM_OK && !snapshot)
+        status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
+    if (snapshot && p->options->profile.subtract_cost)
         fmp_snapshot_subtract_cost(snapshot);
-    fm_status status = FM_OK;
-    if (p->options->report) {
-        const fm_profile_options *profile = &p->options->profile;
-        const fm_report_options options = {
-            .utf8 = p->options->report_utf8,
-            .sort = profile->sort,
-            .percentiles = profile->percentiles,
-            .self = profile->self,
-        };
-        status = fm_report_text(p->options->report, snapshot, &run, &options, err);
-    }
-    if (json_path) {
-        const fm_status written = write_json(json_path, snapshot, &run, err);
-        *json_written = written == FM_OK;
-        status = status == FM_OK ? written : status;
-    }
+    if (status == FM_OK)
+        status = write_report(p->options, snapshot, &run, json_path, json_written, err);
     fmp_snapshot_free(&snapshot);
+    fm_face_models_free_nodes(models, model_count);
     return status;
 }

@@ -26,3 +26,8 @@ double fm_figure_per_run(uint64_t nanoseconds, uint64_t samples)
 {
     return fmp_ratio((double)nanoseconds * 1e-9, (double)samples);
 }
+
+uint64_t fm_nodes_gap_ns(const fm_report_nodes *nodes)
+{
+    return nodes->boundary_ns > nodes->copy_ns ? nodes->boundary_ns - nodes->copy_ns : 0;
+}

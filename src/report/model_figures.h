@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "export/figures.h"
+#include "report/report.h"
 
 /* "31.0%" of a whole; "n/a" without one. */
 void fm_figure_percent(char out[FMP_TIME_TEXT_SIZE], double part, double whole);
@@ -14,5 +15,7 @@ void fm_figure_ms(char out[FMP_TIME_TEXT_SIZE], double seconds);
 const char *fm_figure_text(const char *text, const char *otherwise);
 /* Nanoseconds, summed over samples, as seconds a run. */
 double fm_figure_per_run(uint64_t nanoseconds, uint64_t samples);
+/* What boundaries cost between nodes: copies are nodes themselves. */
+uint64_t fm_nodes_gap_ns(const fm_report_nodes *nodes);
 
 #endif

@@ -5,31 +5,12 @@
 #include "report/model_figures.h"
 #include "report/report.h"
 
-enum { TYPES_SHOWN = 8, CAUSES_SHOWN = 6, NAME_WIDTH = 44, TYPE_WIDTH = 22 };
+enum { TYPES_SHOWN = 8, CAUSES_SHOWN = 6, NAME_WIDTH = 44, TYPE_WIDTH = 22, PROVIDER_WIDTH = 12 };
 
 /* Milliseconds with three digits: nodes take microseconds. */
 static void fine_ms(char out[FMP_TIME_TEXT_SIZE], uint64_t nanoseconds, uint64_t samples)
 {
     fmp_fixed(out, 1e3 * fm_figure_per_run(nanoseconds, samples), 3);
-}
-
-/* Foreign text in a column, cut where it is too long. */
-static void column(FILE *out, const char *text, int width)
-{
-    char cut[4 * NAME_WIDTH + 8];
-    size_t used = 0;
-    int characters = 0;
-    const char *at = text;
-    while (characters < width && fmp_utf8_next(&at) != 0 && (size_t)(at - text) < sizeof cut) {
-        used = (size_t)(at - text);
-        characters++;
-    }
-    for (size_t i = 0; i < used; i++)
-        cut[i] = text[i];
-    cut[used] = '\0';
-    fmp_utf8_print(out, cut);
-    for (; characters < width; characters++)
-        fputc(' ', out);
 }
 
 static void groups(FILE *out, const char *title, const fm_report_nodes *n, const fm_report_node_group *list, size_t count)
@@ -50,19 +31,19 @@ static void groups(FILE *out, const char *title, const fm_report_nodes *n, const
 
 static void costliest(FILE *out, const fm_report_nodes *n)
 {
-    fprintf(out, "    %-*s %-*s %-12s %9s %6s\n", NAME_WIDTH, "Costliest nodes", TYPE_WIDTH, "Type", "Provider", "ms a run",
-            "%");
+    fprintf(out, "    %-*s %-*s %-*s %9s %6s\n", NAME_WIDTH, "Costliest nodes", TYPE_WIDTH, "Type", PROVIDER_WIDTH, "Provider",
+            "ms a run", "%");
     for (size_t i = 0; i < n->costliest_count; i++) {
         const fm_report_node *node = &n->costliest[i];
         char time[FMP_TIME_TEXT_SIZE], share[FMP_TIME_TEXT_SIZE];
         fine_ms(time, node->total_ns, n->samples);
         fm_figure_percent(share, (double)node->total_ns, (double)n->node_ns);
         fputs("    ", out);
-        column(out, fm_figure_text(node->name, "(no name)"), NAME_WIDTH);
+        fmp_utf8_print_fitted(out, fm_figure_text(node->name, "(no name)"), NAME_WIDTH);
         fputc(' ', out);
-        column(out, fm_figure_text(node->type, "?"), TYPE_WIDTH);
+        fmp_utf8_print_fitted(out, fm_figure_text(node->type, "?"), TYPE_WIDTH);
         fputc(' ', out);
-        column(out, fm_figure_text(node->provider, "?"), 12);
+        fmp_utf8_print_fitted(out, fm_figure_text(node->provider, "?"), PROVIDER_WIDTH);
         fprintf(out, " %9s %6s\n", time, share);
     }
 }

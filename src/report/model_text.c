@@ -73,48 +73,54 @@ static model_share share_of(const fmp_snapshot *snapshot, const stage *s, const 
     return of;
 }
 
-/* ", 74.0 ms" where the nodes' times are known. */
-static void time_behind(FILE *out, const fm_report_model *model, uint64_t nanoseconds, double runs_per_frame)
+/*
+ * ", 74.0 ms" of the model's time where its nodes' times are known. Profiling makes every node some microseconds longer,
+ * so what the sampled runs give is the share, and the time is that of plain runs.
+ */
+static void time_behind(FILE *out, const fm_report_model *model, uint64_t nanoseconds, double seconds)
 {
+    const fm_report_nodes *n = &model->nodes;
     char time[FMP_TIME_TEXT_SIZE];
-    if (!model->has_nodes || model->nodes.samples == 0)
+    if (!model->has_nodes || n->samples == 0)
         return;
-    fm_figure_ms(time, runs_per_frame * fm_figure_per_run(nanoseconds, model->nodes.samples));
+    fm_figure_ms(time, seconds * fmp_ratio((double)nanoseconds, (double)n->node_ns + (double)fm_nodes_gap_ns(n)));
     fprintf(out, ", %s", time);
 }
 
-static void accelerator_lines(FILE *out, const fm_report_model *model, double runs_per_frame)
+static void accelerator_lines(FILE *out, const fm_report_model *model, double seconds)
 {
     const fm_report_breakdown *b = &model->breakdown;
     char share[FMP_TIME_TEXT_SIZE];
     const int cpu = b->operators - b->accelerator;
     fm_figure_percent(share, b->accelerator, b->operators);
     fprintf(out, "    accelerator: %s of operators (%d of %d)", share, b->accelerator, b->operators);
-    time_behind(out, model, model->nodes.node_ns - model->nodes.cpu_ns, runs_per_frame);
+    time_behind(out, model, model->nodes.node_ns - model->nodes.cpu_ns, seconds);
     fm_figure_percent(share, cpu, b->operators);
     fprintf(out, "\n    CPU fallback: %s (%d)", share, cpu);
-    time_behind(out, model, model->nodes.cpu_ns, runs_per_frame);
+    time_behind(out, model, model->nodes.cpu_ns, seconds);
     for (size_t i = 0; i < b->fallback_count && i < FALLBACKS_SHOWN; i++) {
         fprintf(out, "%s%d ", i ? ", " : ": ", b->fallbacks[i].count);
         fmp_utf8_print(out, fm_figure_text(b->fallbacks[i].type, "?"));
     }
     if (b->fallback_count > FALLBACKS_SHOWN)
         fprintf(out, " and %zu more types", b->fallback_count - FALLBACKS_SHOWN);
-    fprintf(out, "\n    partitions: %d (%s fragmentation), %s%d %s between devices\n", b->partitions,
+    fprintf(out, "\n    partitions: %d (%s fragmentation), %s%d %s between devices", b->partitions,
             fm_report_fragmentation(b->partitions), b->crossings_known ? "" : "at least ", b->crossings,
             b->crossings == 1 ? "crossing" : "crossings");
+    time_behind(out, model, fm_nodes_gap_ns(&model->nodes), seconds);
+    fputc('\n', out);
 }
 
-void fm_text_breakdown(FILE *out, const fm_report_model *model, double runs_per_frame)
+void fm_text_breakdown(FILE *out, const fm_report_model *model, double seconds)
 {
     const fm_report_breakdown *b = &model->breakdown;
     if (!model->has_breakdown)
         return;
     if (b->accelerator > 0) {
-        accelerator_lines(out, model, runs_per_frame);
+        accelerator_lines(out, model, seconds);
     } else {
         fprintf(out, "    CPU: all %d operators", b->operators);
-        time_behind(out, model, model->nodes.cpu_ns, runs_per_frame);
+        time_behind(out, model, model->nodes.cpu_ns, seconds);
         fputc('\n', out);
     }
     if (b->weight_bytes > 0)
@@ -149,7 +155,7 @@ static void model_lines(FILE *out, const fm_report_model *model, const model_sha
     fputs("  ", out);
     fmp_utf8_print(out, of->plain->operation);
     fprintf(out, ": %s of stage (%s per frame; first run %s, median %s)\n", part, each, first, median);
-    fm_text_breakdown(out, model, fmp_ratio(of->runs, frames));
+    fm_text_breakdown(out, model, fmp_ratio(of->total_ns * 1e-9, frames));
     if (of->sample)
         sampling_line(out, of);
 }
@@ -195,7 +201,7 @@ static void not_run_lines(FILE *out, const fmp_snapshot *snapshot, const fm_repo
     fputs("  ", out);
     fmp_utf8_print(out, fm_figure_text(model->name, "?"));
     fputs(": loaded, not run\n", out);
-    fm_text_breakdown(out, model, 1);
+    fm_text_breakdown(out, model, 0);
 }
 
 void fm_text_models(FILE *out, const fmp_snapshot *snapshot, const fm_report_run *run, bool utf8)

@@ -36,10 +36,10 @@ static const fm_field node_table[] = {
     {"name", FM_FIELD_TEXT, offsetof(fm_report_node, name)},
     {"type", FM_FIELD_TEXT, offsetof(fm_report_node, type)},
     {"provider", FM_FIELD_TEXT, offsetof(fm_report_node, provider)},
-    {"count", FM_FIELD_COUNT, offsetof(fm_report_node, count)},
+    {"runs", FM_FIELD_COUNT, offsetof(fm_report_node, count)},
     {"seconds", FM_FIELD_SECONDS, offsetof(fm_report_node, total_ns)},
-    {"min", FM_FIELD_SECONDS, offsetof(fm_report_node, min_ns)},
-    {"max", FM_FIELD_SECONDS, offsetof(fm_report_node, max_ns)},
+    {"min_seconds", FM_FIELD_SECONDS, offsetof(fm_report_node, min_ns)},
+    {"max_seconds", FM_FIELD_SECONDS, offsetof(fm_report_node, max_ns)},
 };
 
 static const fm_field cause_table[] = {

@@ -161,10 +161,10 @@ fm_status fm_report_compat_json(FILE *out, const fmp_trace *trace, const fmp_sna
                                 fm_error *err);
 
 /*
- * Writes what runs where in a model, as the report does, indented; the caller checks the stream. runs_per_frame turns
- * times a run into those a frame, where they are known; 1 gives times a run.
+ * Writes what runs where in a model, as the report does, indented; the caller checks the stream. Where the nodes' times
+ * are known, `seconds`, which the model takes in all, are shared out among accelerator, CPU and boundaries.
  */
-void fm_text_breakdown(FILE *out, const fm_report_model *model, double runs_per_frame);
+void fm_text_breakdown(FILE *out, const fm_report_model *model, double seconds);
 /* Writes the times of its nodes, a run, indented: by provider and type, the costliest, the price of boundaries. */
 void fm_text_nodes(FILE *out, const fm_report_nodes *nodes);
 

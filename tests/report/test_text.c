@@ -57,9 +57,10 @@ static void models_are_broken_down(void **state)
     has_line(text, "MODELS");
     has_line(text, "AU Extraction: 113.0 ms per frame (8.8 FPS)");
     has_line(text, "  AU_MTL_coreml: 94.7% of stage (107.0 ms per frame; first run 90.0 ms, median 53.5 ms)");
-    has_line(text, "    accelerator: 69.0% of operators (359 of 520)");
-    has_line(text, "    CPU fallback: 31.0% (161): 14 Pad, 9 Resize");
-    has_line(text, "    partitions: 28 (high fragmentation), 54 crossings between devices");
+    /* 107 ms shared out as 4.5 s, 2.0 s and 0.5 s of the sampled runs */
+    has_line(text, "    accelerator: 69.0% of operators (359 of 520), 68.8 ms");
+    has_line(text, "    CPU fallback: 31.0% (161), 30.6 ms: 14 Pad, 9 Resize");
+    has_line(text, "    partitions: 28 (high fragmentation), 54 crossings between devices, 7.6 ms");
     has_line(text, "    weights: 15.3 MiB (4012345 parameters)");
     has_line(text, "  BlazeFace: loaded, not run");
     free(text);
@@ -82,6 +83,46 @@ static void models_are_broken_down(void **state)
                  {20, "high"}, {28, "high"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_string_equal(fm_report_fragmentation(cases[i].partitions), cases[i].rating);
+}
+
+static void nodes_are_shown(void **state)
+{
+    (void)state;
+    fmp_snapshot snapshot = sample_of_run();
+    fm_report_run run = sample_run();
+    char *text = capture_text(&snapshot, &run, false);
+    has_line(text, "Inside MTL:");
+    has_line(text, "    189 nodes in 60 sampled runs: 120.000 ms a run, of these 108.333 ms in nodes");
+    has_line(text, "    by provider: 28 coreml 75.000 ms (69.2%), 161 onnx_cpu 33.333 ms (30.8%)");
+    has_line(text, "    by type: 28 (compiled partition) 75.000 ms (69.2%), 14 Pad 20.000 ms (18.5%), 9 Resize 13.333 ms (12.3%)");
+    has_line(text, "    CoreML_0                                     (compiled partition)   coreml          41.667  38.5%");
+    has_line(text, "    pad \"1\"}}?                                   Pad                    onnx_cpu        15.000  13.8%");
+    has_line(text, "    partition boundaries: 8.333 ms in 54.0 hand-overs a run (copies between devices: 0.000 ms; the usual gap "
+                   "of 0.004 ms taken off each)");
+    has_line(text, "      rewriting these 14 Pad would save up to 26.000 ms a run: 20.000 in the operators, 6.000 at their "
+                   "boundaries");
+    has_line(text, "    not attributed: 2 events of these runs; 1 further runs could not be read");
+    assert_null(strstr(text, "sampled: "));
+    free(text);
+}
+
+/* A sampled run takes twice as long; the headline is as if it had been a plain one. */
+static void samples_are_left_out(void **state)
+{
+    (void)state;
+    fmp_operation operations[] = {
+        OPERATION("MODEL_INFERENCE", "AU_MTL_coreml", 180, 9.0, 9.0, 0.05, 0.05, 0.09),
+        OPERATION("PROFILING", "AU_MTL_ops_sample", 20, 2.0, 2.0, 0.1, 0.05, 0.2),
+    };
+    fmp_snapshot snapshot = {.operations = operations, .operation_count = 2, .self_ns = SECONDS(11), .scopes = 200,
+                             .clock = "tsc"};
+    fm_report_run run = sample_run();
+    run.frames = 100;
+    char *text = capture_text(&snapshot, &run, false);
+    has_line(text, "AU Extraction: 100.0 ms per frame (10.0 FPS)");
+    has_line(text, "  AU_MTL_coreml: 100.0% of stage (100.0 ms per frame; first run 90.0 ms, median 50.0 ms)");
+    has_line(text, "    sampled: 20 of 200 runs, 100.0 ms each and not 50.0 ms: 1000.0 ms in all, left out above");
+    free(text);
 }
 
 static void nothing_recorded_is_said(void **state)
@@ -129,6 +170,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summary_has_every_fact),
         cmocka_unit_test(models_are_broken_down),
+        cmocka_unit_test(nodes_are_shown),
+        cmocka_unit_test(samples_are_left_out),
         cmocka_unit_test(nothing_recorded_is_said),
         cmocka_unit_test(a_full_disk_is_an_error),
     };
