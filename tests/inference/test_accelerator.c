@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "inference/node_sampling.h"
 #include "inference/session.h"
 #include "models/onnx_graph.h"
 #include "models/sha256.h"
@@ -173,6 +174,70 @@ static void test_a_tensor_crosses_once(void **state)
     assert_int_equal(b->cpu, 1);
     assert_int_equal(b->partitions, 2); /* d must wait for the pool, so it is a piece of its own */
     assert_int_equal(b->crossings, 2);
+    fm_session_close(&session);
+    free(m.data);
+}
+
+/*
+ * relu | pool pool | relu | pool pool | relu: each partition is one node, whose inside is not told; pools that follow
+ * each other tell the usual gap.
+ */
+static model make_pairs(void)
+{
+    fm_onnx g;
+    fm_onnx_init(&g, 1 << 20);
+    const int64_t dims[] = {1, CHANNELS, SIDE, SIDE};
+    fm_onnx_input(&g, "x", dims, 4);
+    fm_onnx_output(&g, "y", dims, 4);
+    node(&g, "Relu", "first", "x", NULL, "a");
+    node(&g, "LpPool", "pool \"}},\n1", "a", NULL, "b");
+    node(&g, "LpPool", "pool 2", "b", NULL, "c");
+    node(&g, "Relu", "middle", "c", NULL, "d");
+    node(&g, "LpPool", "pool 3", "d", NULL, "e");
+    node(&g, "LpPool", "pool 4", "e", NULL, "f");
+    node(&g, "Relu", "last", "f", NULL, "y");
+    model m = {0};
+    assert_int_equal(fm_onnx_finish(&g, "pairs", &m.data, &m.size), FM_PB_FINE);
+    fm_onnx_free(&g);
+    return m;
+}
+
+static void test_times_of_nodes(void **state)
+{
+    enum { RUNS = 20 };
+    model m = make_pairs();
+    fm_session *session = open_on(*state, &m, "openvino", NULL);
+    fm_error err = {0};
+    fm_binding *binding = NULL;
+    assert_int_equal(fm_session_sample_every(session), 0);
+    assert_null(fm_session_node_times(session));
+    assert_int_equal(fm_session_sample_nodes(session, 32, &err), FM_OK);
+    assert_int_equal(fm_session_sample_every(session), 32);
+    assert_int_equal(fm_binding_create(&binding, session, &err), FM_OK);
+    for (int i = 0; i < RUNS; i++)
+        assert_int_equal(fm_binding_run_sampled(binding, NULL, NULL, &err), FM_OK);
+    const fm_node_totals t = fm_node_times_totals(fm_session_node_times(session));
+    assert_true(t.samples == RUNS && t.lost_runs == 0 && t.lost_events == 0);
+    assert_int_equal(t.node_count, 7);
+    assert_int_equal(t.boundaries, 4 * RUNS);
+    assert_true(t.base_known && t.node_us > 0 && t.node_us <= t.run_us);
+    int compiled = 0, pools = 0;
+    uint64_t hand_overs = 0;
+    bool price = false; /* noise may make one 0, but not all */
+    for (size_t i = 0; i < t.node_count; i++) {
+        const fm_node_time *n = &t.nodes[i];
+        assert_int_equal(n->count, RUNS);
+        compiled += n->kind == FM_NODE_COMPILED && !n->cpu && strcmp(n->provider, "openvino") == 0;
+        pools += strcmp(n->op_type, "LpPool") == 0 && n->cpu && n->boundaries == RUNS;
+        hand_overs += n->boundaries;
+        price = price || n->boundary_us != 0;
+    }
+    assert_int_equal(compiled, 3);
+    assert_int_equal(pools, 4); /* the fallbacks, each at one boundary */
+    assert_int_equal(hand_overs, 4 * RUNS);
+    assert_true(price);
+    assert_string_equal(t.nodes[1].name, "pool \"}},\n1");
+    fm_binding_destroy(&binding);
     fm_session_close(&session);
     free(m.data);
 }
@@ -347,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_partitions_and_fallbacks),
         cmocka_unit_test(test_same_result_as_cpu),
         cmocka_unit_test(test_a_tensor_crosses_once),
+        cmocka_unit_test(test_times_of_nodes),
         cmocka_unit_test(test_auto_measures),
         cmocka_unit_test(test_falls_back_with_a_reason),
         cmocka_unit_test(test_only_graphs_of_the_cpu_are_kept),
