@@ -83,8 +83,9 @@ static void time_behind(FILE *out, const fm_report_model *model, uint64_t nanose
     char time[FMP_TIME_TEXT_SIZE];
     if (!model->has_nodes || n->samples == 0)
         return;
-    fm_figure_ms(time, seconds * fmp_ratio((double)nanoseconds, (double)n->node_ns + (double)fm_nodes_gap_ns(n)));
-    fprintf(out, ", %s", time);
+    const double share = fmp_ratio((double)nanoseconds, (double)n->node_ns + (double)fm_nodes_gap_ns(n));
+    fmp_fixed(time, 1e3 * seconds * share, seconds < 0.01 ? 3 : 1); /* parts of a small whole */
+    fprintf(out, ", %s%s", time, strcmp(time, "n/a") == 0 ? "" : " ms");
 }
 
 static void accelerator_lines(FILE *out, const fm_report_model *model, double seconds)

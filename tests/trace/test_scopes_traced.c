@@ -228,10 +228,43 @@ static void a_child_that_goes_on_recording(void **state)
     fmp_trace_free(&trace);
 }
 
+/* Times from elsewhere lie in the open scope; figures do not change. */
+static void measured_elsewhere(void **state)
+{
+    (void)state;
+    const fmp_site *part = fmp_site_get("E2E", "part");
+    fmp_trace_scope(part, fixture_now, fixture_now + 1); /* no trace runs */
+    assert_false(fmp_trace_running());
+    assert_int_equal(fmp_trace_start(trace_path, NULL), 0);
+    assert_true(fmp_trace_running());
+    const uint64_t start = fixture_now;
+    {
+        FMP_SCOPE("E2E", "whole");
+        spend(100);
+        fmp_trace_scope(part, start + 10, start + 30);
+        fmp_trace_scope(part, start + 40, start + 35); /* ends before it begins: takes no time */
+    }
+    assert_int_equal(fmp_trace_stop(), 0);
+    fmp_trace *trace = read_trace();
+    check_trace(trace);
+    const char *thread = trace->threads[0].name;
+    const fmp_event *whole = find_event(trace, thread, "whole", 0), *first = find_event(trace, thread, "part", 0);
+    assert_int_equal(first->kind, FMP_EVENT_SCOPE);
+    assert_int_equal(first->start_ns, whole->start_ns + 10);
+    assert_int_equal(first->value, 20);
+    assert_int_equal(find_event(trace, thread, "part", 1)->value, 0);
+    fmp_trace_free(&trace);
+    fmp_snapshot *snapshot = fmp_snapshot_take();
+    for (size_t i = 0; i < snapshot->operation_count; i++)
+        assert_string_not_equal(snapshot->operations[i].operation, "part");
+    fmp_snapshot_free(&snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(everything_of_one_thread, use_moved_clock, use_own_clock),
+        cmocka_unit_test_setup_teardown(measured_elsewhere, use_moved_clock, use_own_clock),
         cmocka_unit_test_teardown(flows_go_through_threads, use_own_clock),
         cmocka_unit_test_teardown(a_trace_agrees_with_the_snapshot, use_own_clock),
         cmocka_unit_test_teardown(a_child_that_goes_on_recording, use_own_clock),
