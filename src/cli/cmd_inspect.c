@@ -86,7 +86,9 @@ static int take_option(int option, char **argv, inspect_command *c)
     case OPT_SHAPE:
         return parse_shape(optarg, c) ? -1 : fm_cli_usage("models inspect", "--shape does not take '%s'", optarg);
     case OPT_RUNS:
-        return fm_cli_count(optarg, RUNS_MAX, &c->runs) ? -1 : fm_cli_usage("models inspect", "--runs does not take '%s'", optarg);
+        return fm_cli_count(optarg, RUNS_MAX, &c->runs)
+                   ? -1
+                   : fm_cli_usage("models inspect", "--runs does not take '%s'", optarg);
     case OPT_THREADS:
         return fm_cli_count(optarg, 1024, &c->threads) && c->threads > 0
                    ? -1
@@ -110,7 +112,8 @@ static int take_option(int option, char **argv, inspect_command *c)
 
 /* --- together --------------------------------------------------------------------- */
 
-static fm_status show(const char *path, fm_runtime *runtime, fm_session *session, const inspect_command *c, fm_error *err)
+static fm_status show(const char *path, fm_runtime *runtime, fm_session *session, const inspect_command *c,
+                      fm_error *err)
 {
     const fm_inspect_options options = {.dims = c->shape, .rank = c->rank, .runs = c->runs, .no_nodes = c->no_nodes};
     fm_inspection inspection = {.path = path, .runtime = runtime, .session = session};
@@ -127,8 +130,8 @@ static void on_log(void *opaque, const char *message)
     fprintf(stderr, "facemirror: warning: %s\n", message);
 }
 
-static fm_status open_model(fm_session **out, fm_runtime *runtime, const char *path, const fm_provider_options *providers,
-                            const inspect_command *c, fm_error *err)
+static fm_status open_model(fm_session **out, fm_runtime *runtime, const char *path,
+                            const fm_provider_options *providers, const inspect_command *c, fm_error *err)
 {
     char cache_dir[FM_PATH_MAX], sha256[FM_SHA256_HEX];
     fm_error ignored = {0}; /* a file that cannot be read is told of on opening it */

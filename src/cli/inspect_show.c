@@ -95,7 +95,8 @@ static void print_latency(const fm_session *session, const fm_latency *l)
     printf("  first run: %.3f ms\n", 1e3 * l->first);
     printf("  latency: median %.3f ms, p90 %.3f ms, min %.3f ms, max %.3f ms, spread %.1f%% (%" PRId64
            " runs after %d to warm up)\n",
-           1e3 * l->median, 1e3 * l->p90, 1e3 * l->min, 1e3 * l->max, 100 * spread(l), l->runs, FM_INSPECT_WARM_UP_RUNS);
+           1e3 * l->median, 1e3 * l->p90, 1e3 * l->min, 1e3 * l->max, 100 * spread(l), l->runs,
+           FM_INSPECT_WARM_UP_RUNS);
 }
 
 /* What the report says about a model. `fallbacks` has room for all operator types. */
