@@ -16,7 +16,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static fm_status measure(fm_binding *binding, fm_node_times *times, int runs, double *plain, double *profiled, fm_error *err)
+static fm_status measure(fm_binding *binding, fm_node_times *times, int runs, double *plain, double *profiled,
+                         fm_error *err)
 {
     fm_status status = fm_binding_run(binding, err); /* warm-up */
     for (int i = 0; status == FM_OK && i < runs; i++) {

@@ -114,13 +114,15 @@ static fm_status count_stream(fm_macs *macs, const uint8_t *data, size_t size, c
     while (fm_node_stream_next(&stream, &event))
         fm_macs_add(macs, &event);
     if (!stream.whole)
-        return fm_fail(err, FM_E_RUNTIME, "cannot count the operations of '%s': the profile of its run is cut short; is "
-                                          "there room in the folder for temporary files ($TMPDIR)?", path);
+        return fm_fail(err, FM_E_RUNTIME,
+                       "cannot count the operations of '%s': the profile of its run is cut short; is there room in the "
+                       "folder for temporary files ($TMPDIR)?", path);
     macs->unknown += (int)(stream.lost < 1000 ? stream.lost : 1000);
     return FM_OK;
 }
 
-fm_status fm_macs_count(fm_macs *out, fm_runtime *runtime, const char *path, const int64_t *dims, int rank, fm_error *err)
+fm_status fm_macs_count(fm_macs *out, fm_runtime *runtime, const char *path, const int64_t *dims, int rank,
+                        fm_error *err)
 {
     const fm_session_options options = {.unoptimised = true, .input_dims = dims, .input_rank = rank};
     fm_session *session = NULL;

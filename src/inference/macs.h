@@ -42,6 +42,7 @@ uint64_t fm_macs_of_type(const fm_macs *macs, const char *op_type);
  * Runs a model file once over zeros, on the CPU. dims (rank entries) where it leaves its input open, else NULL. Errors
  * as fm_session_open and fm_binding_run; FM_E_RUNTIME when the run told nothing.
  */
-fm_status fm_macs_count(fm_macs *out, fm_runtime *runtime, const char *path, const int64_t *dims, int rank, fm_error *err);
+fm_status fm_macs_count(fm_macs *out, fm_runtime *runtime, const char *path, const int64_t *dims, int rank,
+                        fm_error *err);
 
 #endif

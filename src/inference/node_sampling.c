@@ -95,8 +95,8 @@ static fm_status run_into(fm_binding *binding, const char *folder, uint64_t *sta
     const OrtApi *api = s->runtime->api;
     OrtRunOptions *options = NULL;
     snprintf(prefix, sizeof prefix, "%s/run", folder);
-    fm_status status = fm_ort_check(s->runtime, api->CreateRunOptions(&options), FM_E_RUNTIME, "set options for a run of",
-                                    s->name, err);
+    fm_status status = fm_ort_check(s->runtime, api->CreateRunOptions(&options), FM_E_RUNTIME,
+                                    "set options for a run of", s->name, err);
     if (status == FM_OK)
         status = fm_ort_check(s->runtime, api->RunOptionsEnableProfiling(options, prefix), FM_E_RUNTIME,
                               "set options for a run of", s->name, err);

@@ -162,8 +162,8 @@ static bool take_argument(const char **at, const char *end, fm_node_event *out)
 static bool take_arguments(const char **at, const char *end, fm_node_event *out)
 {
     const char *limit = end - *at > ARGUMENTS_MAX ? *at + ARGUMENTS_MAX : end;
-    *out = (fm_node_event){.kind = out->kind, .name = out->name, .start_us = out->start_us, .duration_us = out->duration_us,
-                           .index = -1};
+    *out = (fm_node_event){.kind = out->kind, .name = out->name, .start_us = out->start_us,
+                           .duration_us = out->duration_us, .index = -1};
     if (*at < limit && **at != '}') {
         do {
             if (!take_argument(at, limit, out))

@@ -227,11 +227,13 @@ static bool append(fm_node_times *t, const moment *m)
 
 /*
  * Adds an event behind those before it, which ended earlier. Those that lie inside it are its parts: their time is not
- * its own, and they leave the chain, since they have no boundary with what is outside. What overlaps otherwise cannot be.
+ * its own, and they leave the chain, since they have no boundary with what is outside. What overlaps otherwise cannot
+ * be.
  */
 static bool add_moment(fm_node_times *t, const fm_node_event *event)
 {
-    moment m = {.start_us = event->start_us, .end_us = event->start_us + event->duration_us, .self_us = event->duration_us};
+    moment m = {.start_us = event->start_us, .end_us = event->start_us + event->duration_us,
+                .self_us = event->duration_us};
     moment *last;
     while ((last = last_of_chain(t)) && last->start_us >= m.start_us && last->end_us > m.start_us &&
            last->end_us <= m.end_us) {

@@ -43,7 +43,7 @@ static bool is_sampled(fm_model_run *run)
     return number > 0 && (number - 1) % (uint64_t)run->sample_every == 0;
 }
 
-/* Nodes of a model that may have a name in a trace: names live as long as the process, and other operations need some. */
+/* Nodes of a model that may have a name in a trace: names live as long as the process, and others need some, too. */
 enum { TRACED_NODES_MAX = 2048 };
 
 /* Puts the nodes of a run into the trace, as scopes in that of the run. */

@@ -11,7 +11,7 @@
 #include "pipeline/face_models.h"
 #include "report/report.h"
 
-/* The facts point into `times`, which must stay as they are. `every`: one of so many runs was sampled. FM_E_NO_MEMORY. */
+/* The facts point into `times`, which must stay as they are. `every`: one of so many runs was sampled. */
 fm_status fm_node_facts_make(fm_report_nodes *out, const fm_node_times *times, int every, fm_error *err);
 /* Safe on a zeroed object. */
 void fm_node_facts_free(fm_report_nodes *facts);

@@ -13,7 +13,8 @@ static void fine_ms(char out[FMP_TIME_TEXT_SIZE], uint64_t nanoseconds, uint64_t
     fmp_fixed(out, 1e3 * fm_figure_per_run(nanoseconds, samples), 3);
 }
 
-static void groups(FILE *out, const char *title, const fm_report_nodes *n, const fm_report_node_group *list, size_t count)
+static void groups(FILE *out, const char *title, const fm_report_nodes *n, const fm_report_node_group *list,
+                   size_t count)
 {
     char time[FMP_TIME_TEXT_SIZE], share[FMP_TIME_TEXT_SIZE];
     fprintf(out, "    by %s:", title);
@@ -31,8 +32,8 @@ static void groups(FILE *out, const char *title, const fm_report_nodes *n, const
 
 static void costliest(FILE *out, const fm_report_nodes *n)
 {
-    fprintf(out, "    %-*s %-*s %-*s %9s %6s\n", NAME_WIDTH, "Costliest nodes", TYPE_WIDTH, "Type", PROVIDER_WIDTH, "Provider",
-            "ms a run", "%");
+    fprintf(out, "    %-*s %-*s %-*s %9s %6s\n", NAME_WIDTH, "Costliest nodes", TYPE_WIDTH, "Type", PROVIDER_WIDTH,
+            "Provider", "ms a run", "%");
     for (size_t i = 0; i < n->costliest_count; i++) {
         const fm_report_node *node = &n->costliest[i];
         char time[FMP_TIME_TEXT_SIZE], share[FMP_TIME_TEXT_SIZE];
@@ -57,8 +58,8 @@ static void boundaries(FILE *out, const fm_report_nodes *n)
     fine_ms(copies, n->copy_ns, n->samples);
     fine_ms(base, n->base_ns, n->samples);
     fmp_fixed(rate, fmp_ratio((double)n->boundaries, (double)n->samples), 1);
-    fprintf(out, "    partition boundaries: %s ms in %s hand-overs a run (copies between devices: %s ms; %s gap of %s ms "
-                 "taken off each)\n", all, rate, copies, n->base_known ? "the usual" : "the smallest", base);
+    fprintf(out, "    partition boundaries: %s ms in %s hand-overs a run (copies between devices: %s ms; %s gap of "
+                 "%s ms taken off each)\n", all, rate, copies, n->base_known ? "the usual" : "the smallest", base);
     for (size_t i = 0; i < n->cause_count && i < CAUSES_SHOWN; i++) {
         const fm_report_boundary *cause = &n->causes[i];
         char sum[FMP_TIME_TEXT_SIZE], inside[FMP_TIME_TEXT_SIZE], around[FMP_TIME_TEXT_SIZE];
@@ -67,7 +68,8 @@ static void boundaries(FILE *out, const fm_report_nodes *n)
         fine_ms(around, cause->boundary_ns, n->samples);
         fprintf(out, "      rewriting %s %d ", cause->nodes == 1 ? "this" : "these", cause->nodes);
         fmp_utf8_print(out, fm_figure_text(cause->type, "?"));
-        fprintf(out, " would save up to %s ms a run: %s in the operators, %s at their boundaries\n", sum, inside, around);
+        fprintf(out, " would save up to %s ms a run: %s in the operators, %s at their boundaries\n", sum, inside,
+                around);
     }
     if (n->cause_count > CAUSES_SHOWN)
         fprintf(out, "      and %zu more types\n", n->cause_count - CAUSES_SHOWN);
@@ -89,6 +91,7 @@ void fm_text_nodes(FILE *out, const fm_report_nodes *n)
     costliest(out, n);
     boundaries(out, n);
     if (n->lost_events > 0 || n->lost_runs > 0)
-        fprintf(out, "    not attributed: %" PRIu64 " events of these runs; %" PRIu64 " further runs could not be read\n",
+        fprintf(out,
+                "    not attributed: %" PRIu64 " events of these runs; %" PRIu64 " further runs could not be read\n",
                 n->lost_events, n->lost_runs);
 }

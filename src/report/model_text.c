@@ -48,8 +48,8 @@ static const fmp_operation *operation_named(const fmp_snapshot *snapshot, const 
 }
 
 /*
- * What a model cost in a stage as if none of its runs had been sampled: a sampled run is slower, so it counts as a plain
- * one.
+ * What a model cost in a stage as if none of its runs had been sampled: a sampled run is slower, so it counts as a
+ * plain one.
  */
 typedef struct model_share {
     const fmp_operation *plain;  /* NULL: it did not run there */
@@ -74,8 +74,8 @@ static model_share share_of(const fmp_snapshot *snapshot, const stage *s, const 
 }
 
 /*
- * ", 74.0 ms" of the model's time where its nodes' times are known. Profiling makes every node some microseconds longer,
- * so what the sampled runs give is the share, and the time is that of plain runs.
+ * ", 74.0 ms" of the model's time where its nodes' times are known. Profiling makes every node some microseconds
+ * longer, so what the sampled runs give is the share, and the time is that of plain runs.
  */
 static void time_behind(FILE *out, const fm_report_model *model, uint64_t nanoseconds, double seconds)
 {
@@ -142,8 +142,8 @@ static void sampling_line(FILE *out, const model_share *of)
     fm_figure_ms(each, of->sample->mean_ns * 1e-9);
     fm_figure_ms(plain, of->plain->mean_ns * 1e-9);
     fm_figure_ms(extra, of->extra_ns * 1e-9);
-    fprintf(out, "    sampled: %" PRIu64 " of %.0f runs, %s each and not %s: %s in all, left out above\n", of->sample->count,
-            of->runs, each, plain, extra);
+    fprintf(out, "    sampled: %" PRIu64 " of %.0f runs, %s each and not %s: %s in all, left out above\n",
+            of->sample->count, of->runs, each, plain, extra);
 }
 
 static void model_lines(FILE *out, const fm_report_model *model, const model_share *of, double stage_ns, double frames)

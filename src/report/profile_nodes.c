@@ -54,7 +54,8 @@ static const fm_fields nodes_fields = FIELDS(nodes_table), group_fields = FIELDS
 
 /* --- writing and reading ---------------------------------------------------------------- */
 
-static void write_list(fm_json *json, const char *key, const fm_fields *fields, const void *list, size_t count, size_t size)
+static void write_list(fm_json *json, const char *key, const fm_fields *fields, const void *list, size_t count,
+                       size_t size)
 {
     fm_json_open(json, key, '[');
     for (size_t i = 0; i < count; i++) {
@@ -81,8 +82,8 @@ void fm_nodes_write(fm_json *json, const fm_report_model *model)
     fm_json_close(json, '}');
 }
 
-static void *read_list(fm_profile_reader *l, const json_t *object, const char *key, const fm_fields *fields, size_t size,
-                       size_t most, size_t *count)
+static void *read_list(fm_profile_reader *l, const json_t *object, const char *key, const fm_fields *fields,
+                       size_t size, size_t most, size_t *count)
 {
     const json_t *array = fm_read_array(l, object, key, false);
     if (json_array_size(array) > most)
@@ -289,7 +290,8 @@ bool fm_nodes_merge(fm_profile *profile, fm_report_model *to, const fm_report_mo
     add_sums(n, other);
     n->providers = merge_groups(profile, n->providers, &n->provider_count, other->providers, other->provider_count);
     n->types = merge_groups(profile, n->types, &n->type_count, other->types, other->type_count);
-    n->costliest = merge_costliest(profile, n->costliest, &n->costliest_count, other->costliest, other->costliest_count);
+    n->costliest = merge_costliest(profile, n->costliest, &n->costliest_count, other->costliest,
+                                   other->costliest_count);
     n->causes = merge_causes(profile, n->causes, &n->cause_count, other->causes, other->cause_count);
     return n->providers && n->types && n->costliest && n->causes;
 }

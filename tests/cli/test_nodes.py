@@ -140,7 +140,8 @@ class Runs(h.Case):
             self.assertAlmostEqual(sample['count'], before[headline]['count'] / 4, delta=1)
             samples += sample['count']
         nodes = nodes_of(sampled, 'FaceMesh')
-        self.assertEqual((nodes['samples'], nodes['every'], nodes['lost_runs'], nodes['lost_events']), (samples, 4, 0, 0))
+        self.assertEqual((nodes['samples'], nodes['every'], nodes['lost_runs'], nodes['lost_events']),
+                         (samples, 4, 0, 0))
         total = sum(after[('PROFILING', prefix + 'FaceMesh' + SAMPLE)]['total_seconds'] for prefix in ('', 'AU_'))
         self.assertTrue(0 < nodes['node_seconds'] <= nodes['run_seconds'] <= total, nodes)
         for groups in (nodes['providers'], nodes['types']):
@@ -162,7 +163,8 @@ class Runs(h.Case):
         again = self.good_run('report', os.path.join(out, 'face_profile.json')).out
         self.assertEqual(again[again.index('\nMODELS\n'):].strip(), section.strip())
         merged = self.path('merged.json')
-        self.good_run('merge', os.path.join(out, 'face_profile.json'), os.path.join(out, 'face_profile.json'), '-o', merged)
+        file = os.path.join(out, 'face_profile.json')
+        self.good_run('merge', file, file, '-o', merged)
         one = nodes_of(json.load(open(os.path.join(out, 'face_profile.json'))), 'FaceMesh')
         two = nodes_of(json.load(open(merged)), 'FaceMesh')
         self.assertEqual((two['samples'], two['nodes']), (2 * one['samples'], one['nodes']))
@@ -242,7 +244,8 @@ class Boundaries(h.Case):
         found = json.loads(self.good_run('models', 'inspect', path, '--json', *args).out)
         nodes = found['nodes']
         self.assertEqual((nodes['boundaries'], nodes['nodes']), (10 * 2 * links, 2 * links + 1))
-        self.assertEqual({g['name']: g['nodes'] for g in nodes['providers']}, {'openvino': links + 1, 'onnx_cpu': links})
+        self.assertEqual({g['name']: g['nodes'] for g in nodes['providers']},
+                         {'openvino': links + 1, 'onnx_cpu': links})
         (cause,) = nodes['causes']
         self.assertEqual((cause['type'], cause['nodes']), ('LpPool', links))
         self.assertGreater(cause['operator_seconds'], 0)

@@ -29,7 +29,8 @@ static inline void put(events *list, const char *text)
 static inline void put_head(events *list, const char *category, const char *name, int start_us, int duration_us)
 {
     char head[160];
-    snprintf(head, sizeof head, "%s{\"cat\" : \"%s\",\"pid\" :1,\"tid\" :1,\"dur\" :%d,\"ts\" :%d,\"ph\" : \"X\",\"name\" :\"",
+    snprintf(head, sizeof head,
+             "%s{\"cat\" : \"%s\",\"pid\" :1,\"tid\" :1,\"dur\" :%d,\"ts\" :%d,\"ph\" : \"X\",\"name\" :\"",
              list->count++ ? ",\n" : "", category, duration_us, start_us);
     put(list, head);
     put(list, name); /* unescaped, as the runtime does */
@@ -45,8 +46,8 @@ static inline void add_node(events *list, const char *name, const char *type, co
                             int duration_us)
 {
     put_head(list, "Node", name, start_us, duration_us);
-    put(list, "_kernel_time\",\"args\" : {\"node_index\" : \"1\",\"thread_scheduling_stats\" : \"\",\"output_type_shape\" : "
-              "[{\"float\":[1,16]}],\"provider\" : \"");
+    put(list, "_kernel_time\",\"args\" : {\"node_index\" : \"1\",\"thread_scheduling_stats\" : \"\","
+              "\"output_type_shape\" : [{\"float\":[1,16]}],\"provider\" : \"");
     put(list, provider);
     put(list, "\",\"op_name\" : \"");
     put(list, type);

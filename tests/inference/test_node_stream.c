@@ -17,16 +17,19 @@ static const char recorded[] =
     "{\"cat\" : \"Node\",\"pid\" :12969,\"tid\" :12969,\"dur\" :56,\"ts\" :5,\"ph\" : \"X\",\"name\" "
     ":\"OpenVINOExecutionProvider_OpenVINOExecutionProvider_16774163408362297587_0_0_kernel_time\",\"args\" : "
     "{\"mem_in_use_peak\" : \"131072\",\"mem_requested_in_use_delta\" : \"0\",\"provider\" : "
-    "\"OpenVINOExecutionProvider\",\"op_name\" : \"OpenVINOExecutionProvider_16774163408362297587_0\",\"input_type_shape\" : "
-    "[{\"float\":[1,4,64,64]}],\"node_index\" : \"7\",\"output_type_shape\" : [{\"float\":[1,4,64,64]}],"
+    "\"OpenVINOExecutionProvider\",\"op_name\" : \"OpenVINOExecutionProvider_16774163408362297587_0\","
+    "\"input_type_shape\" : [{\"float\":[1,4,64,64]}],\"node_index\" : \"7\","
+    "\"output_type_shape\" : [{\"float\":[1,4,64,64]}],"
     "\"thread_scheduling_stats\" : \"\",\"output_size\" : \"65536\"}},\n"
-    "{\"cat\" : \"Node\",\"pid\" :12969,\"tid\" :12969,\"dur\" :145,\"ts\" :70,\"ph\" : \"X\",\"name\" :\"pool 0_kernel_time\","
-    "\"args\" : {\"activation_size\" : \"65536\",\"provider\" : \"CPUExecutionProvider\",\"op_name\" : "
-    "\"LpPool\",\"node_index\" : \"1\",\"input_type_shape\" : [{\"float\":[1,4,64,64]},{\"int64\":[4]},{\"float\":[]}]}},\n"
+    "{\"cat\" : \"Node\",\"pid\" :12969,\"tid\" :12969,\"dur\" :145,\"ts\" :70,\"ph\" : \"X\",\"name\" "
+    ":\"pool 0_kernel_time\",\"args\" : {\"activation_size\" : \"65536\",\"provider\" : \"CPUExecutionProvider\","
+    "\"op_name\" : "
+    "\"LpPool\",\"node_index\" : \"1\",\"input_type_shape\" : [{\"float\":[1,4,64,64]},{\"int64\":[4]},"
+    "{\"float\":[]}]}},\n"
     "{\"cat\" : \"Session\",\"pid\" :12969,\"tid\" :12969,\"dur\" :7261,\"ts\" :5,\"ph\" : \"X\",\"name\" "
     ":\"SequentialExecutor::Execute\",\"args\" : {}},\n"
-    "{\"cat\" : \"Session\",\"pid\" :12969,\"tid\" :12969,\"dur\" :7277,\"ts\" :1,\"ph\" : \"X\",\"name\" :\"model_run\","
-    "\"args\" : {}}\n"
+    "{\"cat\" : \"Session\",\"pid\" :12969,\"tid\" :12969,\"dur\" :7277,\"ts\" :1,\"ph\" : \"X\",\"name\" "
+    ":\"model_run\",\"args\" : {}}\n"
     "]\n";
 
 static void assert_view(fm_view view, const char *text)
@@ -144,8 +147,9 @@ static void absurd_numbers_are_lost(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[512];
         const int size = snprintf(text, sizeof text,
-                                  "[\n{\"cat\" : \"Node\",\"pid\" :1,\"tid\" :1,\"dur\" :%s,\"ts\" :1,\"ph\" : \"X\",\"name\" "
-                                  ":\"a_kernel_time\",\"args\" : {\"op_name\" : \"A\",\"provider\" : \"P\"}}\n]\n", cases[i]);
+                                  "[\n{\"cat\" : \"Node\",\"pid\" :1,\"tid\" :1,\"dur\" :%s,\"ts\" :1,\"ph\" : \"X\","
+                                  "\"name\" :\"a_kernel_time\",\"args\" : {\"op_name\" : \"A\","
+                                  "\"provider\" : \"P\"}}\n]\n", cases[i]);
         fm_node_stream stream = fm_node_stream_of(text, (size_t)size);
         fm_node_event e;
         assert_false(fm_node_stream_next(&stream, &e));
@@ -197,7 +201,8 @@ static void takes_time_in_its_size(void **state)
 static void odd_shapes_are_refused(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"", "[", "[]", "[{}]", "[{\"float\":[1,2}]", "[{\"float\":[1,2]", "[{\"float\":[-1]}]",
+    static const char *const cases[] = {"", "[", "[]", "[{}]", "[{\"float\":[1,2}]", "[{\"float\":[1,2]",
+                                        "[{\"float\":[-1]}]",
                                         "[{\"float\":[1,1,1,1,1,1,1,1,1]}]", "{\"float\":[1]}"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_view shapes = {cases[i], strlen(cases[i])};

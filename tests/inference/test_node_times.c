@@ -209,10 +209,12 @@ static void macs_by_hand(void **state)
         {"Conv", "[{\"float\":[1,3,192,192]},{\"float\":[16,3,3,3]},{\"float\":[16]}]", "[{\"float\":[1,16,96,96]}]",
          UINT64_C(27) * 16 * 96 * 96},
         /* depthwise: one channel behind each filter */
-        {"Conv", "[{\"float\":[2,16,96,96]},{\"float\":[16,1,3,3]}]", "[{\"float\":[2,16,96,96]}]", UINT64_C(2) * 9 * 16 * 96 * 96},
+        {"Conv", "[{\"float\":[2,16,96,96]},{\"float\":[16,1,3,3]}]", "[{\"float\":[2,16,96,96]}]",
+         UINT64_C(2) * 9 * 16 * 96 * 96},
         {"Conv", "[{\"float\":[1,8,100]},{\"float\":[4,8,5]}]", "[{\"float\":[1,4,96]}]", UINT64_C(40) * 4 * 96},
         /* each input pixel of 8 channels is spread over 4 channels of 2x2 */
-        {"ConvTranspose", "[{\"float\":[1,8,10,10]},{\"float\":[8,4,2,2]}]", "[{\"float\":[1,4,20,20]}]", UINT64_C(800) * 16},
+        {"ConvTranspose", "[{\"float\":[1,8,10,10]},{\"float\":[8,4,2,2]}]", "[{\"float\":[1,4,20,20]}]",
+         UINT64_C(800) * 16},
         {"MatMul", "[{\"float\":[2,5,7]},{\"float\":[7,3]}]", "[{\"float\":[2,5,3]}]", 2 * 5 * 7 * 3},
         {"MatMul", "[{\"float\":[7]},{\"float\":[7]}]", "[{\"float\":[]}]", 7},
         {"Gemm", "[{\"float\":[5,7]},{\"float\":[7,3]}]", "[{\"float\":[5,3]}]", 5 * 7 * 3},
@@ -235,7 +237,8 @@ static void unknown_shapes_are_counted(void **state)
     const fm_node_event odd[] = {
         shaped("Conv", "[{\"float\":[1,3,192,192]}]", "[{\"float\":[1,16,96,96]}]"), /* no weights */
         shaped("Gemm", "", ""),
-        shaped("MatMul", "[{\"float\":[1099511627776]},{\"float\":[1]}]", "[{\"float\":[1099511627776,1099511627776]}]"),
+        shaped("MatMul", "[{\"float\":[1099511627776]},{\"float\":[1]}]",
+               "[{\"float\":[1099511627776,1099511627776]}]"),
         shaped("Relu", "[{\"float\":[1]}]", "[{\"float\":[1]}]"),
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)

@@ -24,13 +24,15 @@ static inline fmp_snapshot sample_of_run(void)
 }
 
 static const fm_report_operator sample_fallbacks[] = {{"Pad", 14}, {"Resize", 9}};
-static const fm_report_node_group sample_providers[] = {{"coreml", 28, 4500000000, 0}, {"onnx_cpu", 161, 2000000000, 2000000000}};
+static const fm_report_node_group sample_providers[] = {
+    {"coreml", 28, 4500000000, 0}, {"onnx_cpu", 161, 2000000000, 2000000000}};
 static const fm_report_node_group sample_types[] = {
     {FM_REPORT_COMPILED, 28, 4500000000, 0}, {"Pad", 14, 1200000000, 1200000000}, {"Resize", 9, 800000000, 800000000}};
 static const fm_report_node sample_nodes[] = {
     {"CoreML_0", FM_REPORT_COMPILED, "coreml", 60, 2500000000, 40000000, 45000000},
     {"pad \"1\"}}\n", "Pad", "onnx_cpu", 60, 900000000, 10000000, 20000000}};
-static const fm_report_boundary sample_causes[] = {{"Pad", 14, 1200000000, 360000000}, {"Resize", 9, 800000000, 140000000}};
+static const fm_report_boundary sample_causes[] = {
+    {"Pad", 14, 1200000000, 360000000}, {"Resize", 9, 800000000, 140000000}};
 static const fm_report_model sample_models[] = {
     {.name = "MTL", .file = "mtl.onnx", .backend = "coreml", .load_seconds = 0.0421, .has_breakdown = true,
      .breakdown = {.asked = "coreml", .operators = 520, .accelerator = 359, .partitions = 28, .crossings = 54,

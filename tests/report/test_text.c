@@ -94,13 +94,16 @@ static void nodes_are_shown(void **state)
     has_line(text, "Inside MTL:");
     has_line(text, "    189 nodes in 60 sampled runs: 120.000 ms a run, of these 108.333 ms in nodes");
     has_line(text, "    by provider: 28 coreml 75.000 ms (69.2%), 161 onnx_cpu 33.333 ms (30.8%)");
-    has_line(text, "    by type: 28 (compiled partition) 75.000 ms (69.2%), 14 Pad 20.000 ms (18.5%), 9 Resize 13.333 ms (12.3%)");
-    has_line(text, "    CoreML_0                                     (compiled partition)   coreml          41.667  38.5%");
-    has_line(text, "    pad \"1\"}}?                                   Pad                    onnx_cpu        15.000  13.8%");
-    has_line(text, "    partition boundaries: 8.333 ms in 54.0 hand-overs a run (copies between devices: 0.000 ms; the usual gap "
-                   "of 0.004 ms taken off each)");
-    has_line(text, "      rewriting these 14 Pad would save up to 26.000 ms a run: 20.000 in the operators, 6.000 at their "
-                   "boundaries");
+    has_line(text, "    by type: 28 (compiled partition) 75.000 ms (69.2%), 14 Pad 20.000 ms (18.5%), "
+                   "9 Resize 13.333 ms (12.3%)");
+    has_line(text,
+             "    CoreML_0                                     (compiled partition)   coreml          41.667  38.5%");
+    has_line(text,
+             "    pad \"1\"}}?                                   Pad                    onnx_cpu        15.000  13.8%");
+    has_line(text, "    partition boundaries: 8.333 ms in 54.0 hand-overs a run (copies between devices: 0.000 ms; "
+                   "the usual gap of 0.004 ms taken off each)");
+    has_line(text, "      rewriting these 14 Pad would save up to 26.000 ms a run: 20.000 in the operators, "
+                   "6.000 at their boundaries");
     has_line(text, "    not attributed: 2 events of these runs; 1 further runs could not be read");
     assert_null(strstr(text, "sampled: "));
     free(text);
