@@ -93,6 +93,15 @@ static void ORT_API_CALL discard_log(void *param, OrtLoggingLevel severity, cons
     (void)message;
 }
 
+/*
+ * Microsoft's builds of 1.29 for Linux and macOS count sessions and send the figures home, with an id that they keep in
+ * the user's folder. A tool for clinical films does nothing of the kind unasked; who wants it sets the variable to 0.
+ */
+static void keep_to_ourselves(void)
+{
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+}
+
 fm_status fm_runtime_create_from(fm_runtime **out, const OrtApiBase *base, fm_runtime_log *on_log,
                                  void *opaque, fm_error *err)
 {
@@ -112,6 +121,7 @@ fm_status fm_runtime_create_from(fm_runtime **out, const OrtApiBase *base, fm_ru
     runtime->on_log = on_log;
     runtime->opaque = opaque;
 
+    keep_to_ourselves();
     fm_status status = fm_ort_check(
         runtime,
         api->CreateEnvWithCustomLogger(discard_log, NULL, ORT_LOGGING_LEVEL_WARNING, "facemirror",

@@ -52,7 +52,8 @@ typedef struct fm_session_options {
 /*
  * Loads the runtime (one process-wide environment). What it says about a model at warning level and above goes to
  * `on_log` (may be NULL) as one line, from whatever thread, but never from two at once; it must not call the functions
- * here. FM_E_RUNTIME when the library is too old.
+ * here. FM_E_RUNTIME when the library is too old. Sets ORT_DISABLE_TELEMETRY in the environment unless it is there, so
+ * no other thread may change or read the environment meanwhile.
  */
 typedef void fm_runtime_log(void *opaque, const char *message);
 fm_status fm_runtime_create(fm_runtime **out, fm_runtime_log *on_log, void *opaque, fm_error *err);

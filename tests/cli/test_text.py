@@ -46,6 +46,19 @@ class Text(h.Case):
         self.assertEqual(self.good_run('run', '--quiet', self.clip, '-o', self.path('quiet2')).out, '')
         self.assertTrue(os.path.exists(self.path('quiet', 'face_profile.json')))
 
+    def test_leaves_nothing_but_its_outputs(self):
+        """Builds of ONNX Runtime count sessions in the user's folder and send the figures home; ours must not."""
+        home, temporary = self.path('home'), self.path('temporary')
+        os.makedirs(home)
+        os.makedirs(temporary)
+        env = dict(h.program_env(), HOME=home, TMPDIR=temporary)
+        for name in ('XDG_CACHE_HOME', 'XDG_DATA_HOME', 'XDG_CONFIG_HOME', 'FACEMIRROR_CACHE', 'ORT_DISABLE_TELEMETRY'):
+            env.pop(name, None)
+        self.good_run(self.clip, '-o', self.path('alone'), '-q', env=env)
+        self.assertEqual(os.listdir(temporary), [])
+        left = {os.path.relpath(os.path.join(at, name), home) for at, _, names in os.walk(home) for name in names}
+        self.assertTrue(all(name.startswith('.cache/facemirror/graphs/') for name in left), left)
+
     def test_json(self):
         out = self.path('json')
         result = self.good_run(self.clip, '-o', out, '--json')
