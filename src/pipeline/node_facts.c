@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "inference/node_sampling.h"
+#include "report/node_order.h"
 
 typedef struct lists {
     fm_report_node_group *providers, *types;
@@ -50,32 +51,6 @@ static void add_to_causes(const lists *l, size_t *count, const fm_node_time *nod
     l->boundary_us[i] += node->boundary_us;
 }
 
-static int falling(uint64_t a, uint64_t b)
-{
-    return (a < b) - (a > b);
-}
-
-static int by_group(const void *a, const void *b)
-{
-    const fm_report_node_group *x = a, *y = b;
-    const int order = falling(x->total_ns, y->total_ns);
-    return order ? order : strcmp(x->name, y->name);
-}
-
-static int by_node(const void *a, const void *b)
-{
-    const fm_report_node *x = a, *y = b;
-    const int order = falling(x->total_ns, y->total_ns);
-    return order ? order : strcmp(x->name, y->name);
-}
-
-static int by_cause(const void *a, const void *b)
-{
-    const fm_report_boundary *x = a, *y = b;
-    const int order = falling(x->operator_ns + x->boundary_ns, y->operator_ns + y->boundary_ns);
-    return order ? order : strcmp(x->type, y->type);
-}
-
 static void fill(fm_report_nodes *out, const lists *l, const fm_node_totals *t)
 {
     for (size_t i = 0; i < t->node_count; i++) {
@@ -95,10 +70,10 @@ static void fill(fm_report_nodes *out, const lists *l, const fm_node_totals *t)
         l->causes[i].boundary_ns = l->boundary_us[i] > 0 ? ns((uint64_t)l->boundary_us[i]) : 0;
         out->boundary_ns += l->causes[i].boundary_ns;
     }
-    qsort(l->providers, out->provider_count, sizeof *l->providers, by_group);
-    qsort(l->types, out->type_count, sizeof *l->types, by_group);
-    qsort(l->nodes, (size_t)out->nodes, sizeof *l->nodes, by_node);
-    qsort(l->causes, out->cause_count, sizeof *l->causes, by_cause);
+    fm_node_groups_sort(l->providers, out->provider_count);
+    fm_node_groups_sort(l->types, out->type_count);
+    fm_nodes_sort(l->nodes, (size_t)out->nodes);
+    fm_boundaries_sort(l->causes, out->cause_count);
     out->costliest_count = out->nodes < FM_REPORT_COSTLIEST ? (size_t)out->nodes : FM_REPORT_COSTLIEST;
 }
 

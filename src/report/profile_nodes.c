@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/node_order.h"
 #include "report/profile_memory.h"
 
 #define FIELDS(table) {table, sizeof table / sizeof table[0]}
@@ -138,32 +139,6 @@ static bool same(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-static int falling(uint64_t a, uint64_t b)
-{
-    return (a < b) - (a > b);
-}
-
-static int by_group(const void *a, const void *b)
-{
-    const fm_report_node_group *x = a, *y = b;
-    const int order = falling(x->total_ns, y->total_ns);
-    return order ? order : strcmp(x->name, y->name);
-}
-
-static int by_node(const void *a, const void *b)
-{
-    const fm_report_node *x = a, *y = b;
-    const int order = falling(x->total_ns, y->total_ns);
-    return order ? order : strcmp(x->name, y->name);
-}
-
-static int by_cause(const void *a, const void *b)
-{
-    const fm_report_boundary *x = a, *y = b;
-    const int order = falling(add(x->operator_ns, x->boundary_ns), add(y->operator_ns, y->boundary_ns));
-    return order ? order : strcmp(x->type, y->type);
-}
-
 /* One list behind the other, in new memory; NULL when it is out. */
 static void *joined(fm_profile *profile, const void *a, size_t a_count, const void *b, size_t b_count, size_t size)
 {
@@ -204,7 +179,7 @@ static const fm_report_node_group *merge_groups(fm_profile *profile, const fm_re
             return NULL;
     }
     if (list)
-        qsort(list, count, sizeof *list, by_group);
+        fm_node_groups_sort(list, count);
     *a_count = count;
     return list;
 }
@@ -234,7 +209,7 @@ static const fm_report_node *merge_costliest(fm_profile *profile, const fm_repor
             return NULL;
     }
     if (list)
-        qsort(list, count, sizeof *list, by_node);
+        fm_nodes_sort(list, count);
     *a_count = count < FM_REPORT_COSTLIEST ? count : FM_REPORT_COSTLIEST;
     return list;
 }
@@ -261,7 +236,7 @@ static const fm_report_boundary *merge_causes(fm_profile *profile, const fm_repo
             return NULL;
     }
     if (list)
-        qsort(list, count, sizeof *list, by_cause);
+        fm_boundaries_sort(list, count);
     *a_count = count;
     return list;
 }
