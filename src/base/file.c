@@ -119,21 +119,34 @@ static bool leads_to_a_device(const char *path)
     return readlink(path, target, sizeof target - 1) > 0 && strcmp(target, "/proc/") == 0;
 }
 
+/* A FIFO in the place of the partial file would have us wait for ever. */
+static fm_status open_partial(const fm_outfile *file, int *fd, struct stat *what, fm_error *err)
+{
+    *fd = open(file->partial_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (*fd < 0 && errno != ENXIO)
+        return fail_output(err, "write", file->final_path);
+    if (*fd >= 0 && fstat(*fd, what) == 0 && S_ISREG(what->st_mode))
+        return FM_OK;
+    if (*fd >= 0)
+        close(*fd);
+    return fm_fail(err, FM_E_OUTPUT, "cannot write '%s': it is not a regular file", file->partial_path);
+}
+
 /* The partial file, empty and locked. One that its owner gave its final name meanwhile is not ours: another try. */
 static fm_status claim(fm_outfile *file, fm_error *err)
 {
     for (int tries = 0; tries < 100; tries++) {
-        const int fd = open(file->partial_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (fd < 0)
-            return fail_output(err, "write", file->final_path);
+        struct stat ours, there;
+        int fd;
+        const fm_status opened = open_partial(file, &fd, &ours, err);
+        if (opened != FM_OK)
+            return opened;
         const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
         if (!locked && errno == EWOULDBLOCK) {
             close(fd);
             break;
         }
-        struct stat ours, there;
-        if (fstat(fd, &ours) == 0 && lstat(file->partial_path, &there) == 0 && ours.st_dev == there.st_dev &&
-            ours.st_ino == there.st_ino) {
+        if (lstat(file->partial_path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino) {
             if (ftruncate(fd, 0) != 0) {
                 const fm_status status = fail_output(err, "write", file->final_path);
                 close(fd);

@@ -161,13 +161,16 @@ typedef struct graph {
     int *provider;      /* of each node of the file; -1: the runtime has optimised it away */
     entry *makers;      /* tensor -> node, sorted */
     size_t maker_count;
+    uint32_t *behind;   /* of each node that was optimised away: the entry of its real maker, NOTHING or NOT_LOOKED */
+    uint32_t *trail;    /* room for the nodes of one walk */
     uint32_t *root;     /* of each node's island, as in union-find */
     uint64_t *handed;   /* hand-overs seen: maker's output << 8 | reading provider */
     size_t handed_count;
     bool complete;      /* every assigned node is in the file */
 } graph;
 
-#define NO_NODE UINT32_MAX
+#define NOTHING UINT32_MAX /* an input of the graph or a constant */
+#define NOT_LOOKED (UINT32_MAX - 1)
 
 static int by_key(const void *a, const void *b)
 {
@@ -222,26 +225,41 @@ static bool index_makers(graph *g)
     return true;
 }
 
+static uint32_t entry_of(const graph *g, fm_view tensor)
+{
+    const entry *maker = tensor.size ? look_up(g->makers, g->maker_count, tensor) : NULL;
+    return maker ? (uint32_t)(maker - g->makers) : NOTHING;
+}
+
+static uint32_t first_computed_input(const graph *g, const fm_outline_node *node)
+{
+    uint32_t found = NOTHING;
+    for (uint32_t k = 0; k < node->input_count && found == NOTHING; k++)
+        found = entry_of(g, g->outline->inputs[node->first_input + k]);
+    return found;
+}
+
 /*
  * The entry that really makes a tensor: through nodes that were optimised
  * away (an Identity, a Pad that went into its Conv) to what made their first
- * computed input. NULL: an input of the graph or a constant.
+ * computed input. Each such node is walked through once, however many read it.
  */
-static const entry *maker_of(const graph *g, fm_view tensor)
+static uint32_t maker_of(graph *g, fm_view tensor)
 {
-    for (size_t steps = 0; steps <= g->outline->node_count; steps++) { /* a file may hold a cycle */
-        const entry *maker = tensor.size ? look_up(g->makers, g->maker_count, tensor) : NULL;
-        if (!maker || g->provider[maker->value] >= 0)
-            return maker;
-        const fm_outline_node *gone = &g->outline->nodes[maker->value];
-        tensor = (fm_view){NULL, 0};
-        for (uint32_t k = 0; k < gone->input_count && !tensor.size; k++) {
-            const fm_view input = g->outline->inputs[gone->first_input + k];
-            if (input.size && look_up(g->makers, g->maker_count, input))
-                tensor = input;
-        }
+    size_t steps = 0;
+    uint32_t at = entry_of(g, tensor);
+    while (at != NOTHING && g->provider[g->makers[at].value] < 0) {
+        const uint32_t gone = g->makers[at].value;
+        at = g->behind[gone];
+        if (at != NOT_LOOKED)
+            break;
+        g->behind[gone] = NOTHING; /* what a file with a cycle comes back to */
+        g->trail[steps++] = gone;
+        at = first_computed_input(g, &g->outline->nodes[gone]);
     }
-    return NULL;
+    while (steps > 0)
+        g->behind[g->trail[--steps]] = at;
+    return at;
 }
 
 static uint32_t root_of(const graph *g, uint32_t node)
@@ -266,13 +284,14 @@ static void follow_edges(graph *g)
         if (g->provider[i] < 0)
             continue;
         for (uint32_t k = 0; k < o->nodes[i].input_count; k++) {
-            const entry *maker = maker_of(g, o->inputs[o->nodes[i].first_input + k]);
-            if (!maker)
+            const uint32_t made = maker_of(g, o->inputs[o->nodes[i].first_input + k]);
+            if (made == NOTHING)
                 continue;
-            if (g->provider[maker->value] == g->provider[i])
-                g->root[root_of(g, (uint32_t)i)] = root_of(g, maker->value);
+            const uint32_t maker = g->makers[made].value;
+            if (g->provider[maker] == g->provider[i])
+                g->root[root_of(g, (uint32_t)i)] = root_of(g, maker);
             else
-                g->handed[g->handed_count++] = (uint64_t)(maker - g->makers) << 8 | (unsigned)g->provider[i];
+                g->handed[g->handed_count++] = (uint64_t)made << 8 | (unsigned)g->provider[i];
         }
     }
     qsort(g->handed, g->handed_count, sizeof *g->handed, by_number);
@@ -300,13 +319,17 @@ static bool read_edges(fm_breakdown *b, const assignment *a, const fm_outline *o
     graph g = {
         .outline = outline,
         .provider = malloc((outline->node_count + 1) * sizeof *g.provider),
+        .behind = malloc((outline->node_count + 1) * sizeof *g.behind),
+        .trail = malloc((outline->node_count + 1) * sizeof *g.trail),
         .root = malloc((outline->node_count + 1) * sizeof *g.root),
         .handed = malloc((outline->input_count + 1) * sizeof *g.handed),
     };
-    const bool good = g.provider && g.root && g.handed && match_nodes(&g, a) && index_makers(&g);
+    const bool good = g.provider && g.behind && g.trail && g.root && g.handed && match_nodes(&g, a) && index_makers(&g);
     if (good) {
-        for (size_t i = 0; i < outline->node_count; i++)
+        for (size_t i = 0; i < outline->node_count; i++) {
+            g.behind[i] = NOT_LOOKED;
             g.root[i] = (uint32_t)i;
+        }
         follow_edges(&g);
         b->crossings = count_crossings(&g);
         b->crossings_known = g.complete;
@@ -315,6 +338,8 @@ static bool read_edges(fm_breakdown *b, const assignment *a, const fm_outline *o
             b->partitions = count_islands(&g, b);
     }
     free(g.provider);
+    free(g.behind);
+    free(g.trail);
     free(g.root);
     free(g.handed);
     free(g.makers);

@@ -29,7 +29,10 @@ static bool hash_stream(FILE *stream, char **text, size_t *size, char hex[FM_SHA
 /* With its length, so that no two lists of texts look the same. */
 static void put(FILE *stream, const char *what, const char *text)
 {
-    fprintf(stream, "%s %zu:%s\n", what, strlen(text), text);
+    const size_t length = strlen(text);
+    fprintf(stream, "%s %zu:", what, length);
+    fwrite(text, 1, length, stream); /* a stream that failed says so when it is closed */
+    fputc('\n', stream);
 }
 
 bool fm_cache_name(const fm_cache_facts *f, char name[FM_SHA256_HEX])

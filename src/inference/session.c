@@ -213,6 +213,8 @@ fm_status fm_session_open(fm_session **out, fm_runtime *runtime, const char *pat
         return fm_fail(err, FM_E_MODEL, "cannot load the model '%s': %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) /* a FIFO would block for ever */
         return fm_fail(err, FM_E_MODEL, "cannot load the model '%s': it is not a regular file", path);
+    if (st.st_size == 0)
+        return fm_fail(err, FM_E_MODEL, "cannot load the model '%s': it is empty", path);
     return fm_ort_open_chosen(out, runtime, &(fm_source){path, NULL, 0}, options, err);
 }
 

@@ -70,13 +70,20 @@ static const json_t *member(manifest *m, const json_t *object, const char *key)
     return value;
 }
 
+/* Also those from 0x80 to 0x9F, which some terminals obey; the text is UTF-8. */
+static bool is_control(const char *c)
+{
+    const unsigned char first = (unsigned char)c[0], second = (unsigned char)c[1];
+    return first < 0x20 || first == 0x7F || (first == 0xC2 && second >= 0x80 && second < 0xA0);
+}
+
 /* One line of 1 to size - 1 bytes, without control characters. */
 static void text_value(manifest *m, const json_t *value, const char *key, char *out, size_t size)
 {
     const char *text = json_string_value(value);
     bool fits = text && *text && strlen(text) < size && json_string_length(value) == strlen(text);
     for (const char *c = text; fits && *c; c++)
-        fits = (unsigned char)*c >= 0x20 && *c != 0x7F;
+        fits = !is_control(c);
     if (!value)
         return;
     if (!fits)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +44,8 @@ static fm_status add_file(struct AVSHA *sha, int fd, const char *path, fm_error 
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return fm_fail(err, FM_E_NOT_FOUND, "'%s' is not a regular file", path);
+    if ((uintmax_t)st.st_size > FM_SHA256_FILE_MAX)
+        return fm_fail(err, FM_E_NOT_FOUND, "'%s' is larger than 2 GiB, which no ONNX file is", path);
     uint8_t piece[PIECE];
     for (;;) {
         const ssize_t got = read(fd, piece, sizeof piece);

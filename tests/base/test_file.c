@@ -147,6 +147,11 @@ static void output_needs_a_folder(void **state)
     /* A link in the place of the partial file is not followed. */
     assert_int_equal(symlink("/etc/passwd", in_folder(".trap.partial")), 0);
     assert_int_equal(fm_outfile_open(&file, in_folder("trap"), true, NULL), FM_E_OUTPUT);
+    /* Nor does a FIFO there, of which nobody reads, make us wait. */
+    assert_int_equal(mkfifo(in_folder(".wait.partial"), 0600), 0);
+    memset(&err, 0, sizeof err);
+    assert_int_equal(fm_outfile_open(&file, in_folder("wait"), true, &err), FM_E_OUTPUT);
+    assert_non_null(strstr(err.message, "not a regular file"));
 }
 
 static void folders_are_made(void **state)

@@ -356,7 +356,12 @@ static void test_files(void **state)
     assert_int_equal(fm_session_open(&session, *state, path, &(fm_session_options){.intra_threads = 2}, &err), FM_OK);
     fm_session_close(&session);
 
-    assert_int_equal(ftruncate(fd, 20), 0);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    status = fm_session_open(&session, *state, path, NULL, &err);
+    expect_failure(status, session, &err, FM_E_MODEL, "it is empty");
+    err = (fm_error){0};
+
+    assert_int_equal(pwrite(fd, model.data, 20, 0), 20);
     status = fm_session_open(&session, *state, path, NULL, &err);
     expect_failure(status, session, &err, FM_E_MODEL, path);
     close(fd);

@@ -67,6 +67,7 @@ static const refusal refusals[] = {
     {"\"licence\": \"MIT\",", "", "licence is missing"},
     {"\"MIT\"", "\"\"", "licence must be text"},
     {"\"MIT\"", "\"a\\nb\"", "licence must be text on one line"},
+    {"\"MIT\"", "\"a\\u009bb\"", "licence must be text on one line"},
     {"\"MIT\"", "\"a\\u0000b\"", "is no JSON"},
     {"\"MIT\"", "\"\xff\"", "is no JSON"},
     {"\"small\"", "7", "name must be text"},
@@ -312,6 +313,13 @@ static void test_sha256(void **state)
     assert_true(fm_path_join(path, root, "fifo"));
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(fm_sha256_file(path, hex, NULL), FM_E_NOT_FOUND); /* and it does not hang */
+    put_file(root, "sparse", "");
+    assert_true(fm_path_join(path, root, "sparse"));
+    err = (fm_error){0};
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0); /* hours, if it were read */
+    assert_int_equal(fm_sha256_file(path, hex, &err), FM_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "larger than 2 GiB"));
+    assert_int_equal(unlink(path), 0);
 }
 
 static void test_on_disk(void **state)
