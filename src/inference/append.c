@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "inference/cache_slot.h"
 #include "inference/internal.h"
@@ -308,6 +309,12 @@ fm_status fm_runtime_add_library(fm_runtime *r, const char *path, fm_error *err)
     if (!full)
         return fm_fail(err, FM_E_NOT_FOUND, "cannot find the execution provider library '%s': %s", path,
                        strerror(errno));
+    struct stat st;
+    if (stat(full, &st) != 0 || !S_ISREG(st.st_mode)) { /* a FIFO would block for ever */
+        free(full);
+        return fm_fail(err, FM_E_RUNTIME, "cannot load the execution provider library '%s': it is not a regular file",
+                       path);
+    }
     fm_ort_alone();
     fm_status status = add_library(r, path, full, err);
     fm_ort_leave();

@@ -84,6 +84,9 @@ class OnCpu(h.Case):
             self.assert_one_sentence(h.run(self.clip, '-o', self.path('bad'), *args), 2, part)
         self.assert_one_sentence(h.run(self.clip, '-o', self.path('bad'), '--ep-library', self.path('no.so')), 3, 'no.so')
         self.assert_one_sentence(h.run(self.clip, '-o', self.path('bad'), '--ep-library', self.clip), 9, 'face.mp4')
+        os.mkfifo(self.path('fifo.so'))  # which nobody writes
+        result = h.run(self.clip, '-o', self.path('bad'), '--ep-library', self.path('fifo.so'))
+        self.assert_one_sentence(result, 9, 'not a regular file')
         self.assert_one_sentence(h.run(self.clip, '--ep'), 2, 'needs a value')
 
     def test_a_provider_that_is_not_here_is_a_warning(self):
