@@ -37,7 +37,7 @@ static const char remove_help[] =
     "  -q, --quiet   say nothing on success\n";
 
 /* What is wrong: of the manifest, and of each model its file, then its graph. */
-enum { FINDINGS_MAX = 1 + 2 * FM_PACK_MODELS_MAX };
+enum { FINDINGS_MAX = FM_PACK_MODELS_MAX + 2 };
 
 typedef struct finding {
     char model[32]; /* "" : the manifest */
@@ -152,9 +152,13 @@ static void look_for_files(seen_pack *seen)
     }
 }
 
-/* A graph is opened only when it is the file that was meant. */
+/* What a run cannot do without. A graph is opened only when it is the file that was meant. */
 static void verify(seen_pack *seen, fm_runtime *runtime)
 {
+    static const fm_model_role needed[] = {FM_ROLE_DETECTOR, FM_ROLE_LANDMARKER};
+    for (int i = 0; seen->pack && i < 2; i++)
+        if (!fm_pack_model_of(seen->pack, needed[i], NULL))
+            note(seen, fm_model_role_name(needed[i]), "there is none, and a run needs one");
     for (int i = 0; seen->pack && i < seen->pack->model_count; i++) {
         const fm_pack_model *model = &seen->pack->models[i];
         fm_error err = {0};

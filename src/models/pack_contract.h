@@ -12,7 +12,7 @@
 
 enum {
     FM_PACK_FORMAT = 1,      /* of manifests */
-    FM_PACK_SIDE_MAX = 16384 /* of an input, pixels; as FM_RETINAFACE_SIDE_MAX */
+    FM_PACK_SIDE_MAX = 4096 /* of an input, pixels: a tensor of 192 MiB, which every runtime here still takes */
 };
 
 #define FM_PACK_LAST_OUTPUT "@last" /* in place of a tensor's name: the model's last output */

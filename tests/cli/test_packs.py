@@ -305,6 +305,11 @@ class Looking(PackCase):
         self.assertRegex(text, r'landmarker +STAR +- +256x256 +wflw98 +star_landmark_98.onnx')
         self.assertRegex(text, r'(?m)^third  \S+/third\n  BROKEN: .*format must be 1')
 
+    def test_verify_misses_what_a_run_needs(self):
+        self.add()
+        self.edit_manifest(self.installed('openface3'), lambda m: m['models'].pop(0))
+        self.assertEqual(self.findings('openface3'), [('detector', 'there is none, and a run needs one')])
+
     def test_verify_tells_all(self):
         self.add()
         self.assertIn(': sound', self.good_run('models', 'verify', 'openface3', env=self.env).out)

@@ -94,7 +94,7 @@ static const refusal refusals[] = {
     {"\"file\"", "\"variant\": \"a b\", \"file\"", "models[0].variant must consist"},
     {"\"file\"", "\"path\": 1, \"file\"", "models[0] has a member 'path'"},
     {"\"NCHW\"", "\"NHWC\"", "models[0].input.layout must be \"NCHW\""},
-    {"640", "-1", "models[0].input.width must be a whole number from 0 to 16384"},
+    {"640", "-1", "models[0].input.width must be a whole number from 0 to 4096"},
     {"640", "16385", "models[0].input.width must be a whole number"},
     {"640", "640.5", "models[0].input.width must be a whole number"},
     {"640", "99999999999999999999", "is no JSON"},
