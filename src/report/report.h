@@ -106,6 +106,45 @@ typedef struct fm_report_model {
     fm_report_nodes nodes;
 } fm_report_model;
 
+/* A stage of the pipeline: one thread that takes frames from the stage before it. */
+typedef struct fm_report_stage {
+    const char *name;        /* as its thread: "reader", "analysis", "left mirror"... */
+    const char *after;       /* the stage that feeds it; NULL: none */
+    int queue;               /* places in the queue before it; 0: none */
+    int64_t frames;          /* that it finished */
+    double busy_seconds;     /* at work on frames, wall time */
+    double cpu_seconds;      /* CPU time of its thread while at work, and of helpers where known; 0: not known */
+    double starved_seconds;  /* waiting for a frame */
+    double blocked_seconds;  /* waiting for room behind it */
+    double service_mean, service_stddev, service_p99; /* of one frame's work, seconds */
+    int64_t held;            /* frames whose way through the run it was the slowest part of */
+} fm_report_stage;
+
+/* A frame that took much longer than others, so that a user can look at it. */
+typedef struct fm_report_outlier {
+    int64_t frame;
+    double timestamp;        /* in the clip, seconds */
+    double seconds;          /* work on it, over all stages that it passed one after the other */
+    const char *stage;       /* where most of it went */
+    double stage_seconds;
+    int faces;               /* detected or followed */
+    double face_size;        /* distance of the outer canthi over the picture's width; 0: no face */
+    bool detected;           /* the detector ran */
+} fm_report_outlier;
+
+/* How the stages worked together, and what they wasted. */
+typedef struct fm_report_pipeline {
+    const fm_report_stage *stages; /* in the order of flow */
+    size_t stage_count;
+    const fm_report_outlier *outliers; /* slowest first; at most 10 */
+    size_t outlier_count;
+    double frame_p50, frame_p99;   /* work on a frame, as an outlier's seconds */
+    int64_t frame_bytes_copied;    /* bytes that our own code copies a frame without changing them */
+    int64_t allocations, allocation_frames; /* allocations of our own code after warm-up, over so many frames */
+    int64_t rss_first, rss_last;   /* resident bytes after warm-up and at the end */
+    int64_t rss_frames;            /* frames between both */
+} fm_report_pipeline;
+
 /* Sampled runs of FaceMesh are operations FaceMesh_ops_sample (with a prefix, as the others). */
 #define FM_REPORT_SAMPLE "ops_sample"
 
@@ -128,6 +167,7 @@ typedef struct fm_report_run {
     int threads;
     const fm_report_model *models;
     size_t model_count;
+    const fm_report_pipeline *pipeline; /* NULL: not known, as of profiles that an earlier version wrote */
     const char *const *notes; /* one sentence each, shown first: debug build, tiny clip... */
     size_t note_count;
 } fm_report_run;
