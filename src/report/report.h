@@ -111,11 +111,17 @@ typedef struct fm_report_stage {
     const char *name;        /* as its thread: "reader", "analysis", "left mirror"... */
     const char *after;       /* the stage that feeds it; NULL: none */
     int queue;               /* places in the queue before it; 0: none */
+    /*
+     * Pictures of its own to write frames into; 0: it hands on those it got. It takes one before it works on a frame,
+     * and gets it back when the stages behind it, up to and with the next that has its own, are done with that frame.
+     */
+    int pictures;
     int64_t frames;          /* that it finished */
     double busy_seconds;     /* at work on frames, wall time */
-    double cpu_seconds;      /* CPU time of its thread while at work, and of helpers where known; 0: not known */
+    double cpu_seconds;      /* CPU time of its thread while at work, without helpers; 0: not known */
     double starved_seconds;  /* waiting for a frame */
     double blocked_seconds;  /* waiting for room behind it */
+    double ready_seconds;    /* of its thread: it could run and all processors were busy; 0: none, or not known */
     double service_mean, service_stddev, service_p99; /* of one frame's work, seconds */
     int64_t held;            /* frames whose way through the run it was the slowest part of */
 } fm_report_stage;
@@ -138,6 +144,8 @@ typedef struct fm_report_pipeline {
     size_t stage_count;
     const fm_report_outlier *outliers; /* slowest first; at most 10 */
     size_t outlier_count;
+    int processors;                /* that the process may use; 0: not known */
+    double process_cpu_seconds;    /* CPU time of the whole process while the stages ran, helper threads too; 0: not known */
     double frame_p50, frame_p99;   /* work on a frame, as an outlier's seconds */
     int64_t frame_bytes_copied;    /* bytes that our own code copies a frame without changing them */
     int64_t allocations, allocation_frames; /* allocations of our own code after warm-up, over so many frames */
