@@ -20,6 +20,7 @@ fm_status fm_model_run_create(fm_model_run *out, const char *name, fm_session *s
                                   : fm_binding_create(&out->binding, session, err);
     if (status != FM_OK)
         return status;
+    out->slow = fm_slow_of(name);
     out->pre = site("PREPROCESSING", name, "preprocess");
     out->run = site("MODEL_INFERENCE", name, fm_session_backend(session));
     out->post = site("POSTPROCESSING", name, "postprocess");
@@ -64,8 +65,10 @@ fm_status fm_model_run_once(fm_model_run *run, fm_error *err)
 {
     if (is_sampled(run)) {
         FMP_SCOPE_SITE(run->sample);
+        fm_slow_down(&run->slow);
         return fm_binding_run_sampled(run->binding, trace_nodes, NULL, err);
     }
     FMP_SCOPE_SITE(run->run);
+    fm_slow_down(&run->slow);
     return fm_binding_run(run->binding, err);
 }

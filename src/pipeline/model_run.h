@@ -16,6 +16,7 @@
 #include "fmprof/fmprof.h"
 #include "inference/node_sampling.h"
 #include "inference/session.h"
+#include "pipeline/slow.h"
 
 typedef struct fm_model_run {
     fm_binding *binding; /* owned */
@@ -23,6 +24,7 @@ typedef struct fm_model_run {
     const fmp_site *sample; /* FaceMesh_ops_sample, of the category PROFILING; NULL: nodes are not sampled */
     int sample_every;       /* as the session says; 0: never */
     uint64_t runs;          /* so far; counted where nodes are sampled */
+    fm_slow slow;
 } fm_model_run;
 
 /*

@@ -171,25 +171,26 @@ void fm_output_abort(fm_output *o)
     fm_queue_abort(o->queue);
 }
 
-static fm_status encode_item_now(fm_output *o, const encode_item *item, fm_error *err)
+static fm_status encode_item_now(fm_output *o, const encode_item *item, const fm_slow *slow, fm_error *err)
 {
     FMP_SCOPE_SITE(o->site);
     if (item->packet)
         return fm_writer_audio(o->writer, item->packet, err);
     fmp_flow(o->frame_flow, (uint64_t)item->index, FMP_FLOW_STEP); /* three encoders: none is the end */
+    fm_slow_down(slow);
     fm_status status = fm_writer_video(o->writer, item->frame, err);
     if (status == FM_OK)
         atomic_fetch_add(&o->encoded, 1);
     return status;
 }
 
-fm_status fm_output_encode(fm_output *o, fm_coverage *coverage, fm_error *err)
+fm_status fm_output_encode(fm_output *o, fm_coverage *coverage, const fm_slow *slow, fm_error *err)
 {
     fm_status status = FM_OK;
     encode_item *item;
     while (status == FM_OK && (item = fm_queue_pop(o->queue)) != NULL) {
         fm_coverage_enter(coverage);
-        status = encode_item_now(o, item, err);
+        status = encode_item_now(o, item, slow, err);
         fm_coverage_leave(coverage);
         if (item->frame)
             fm_queue_push(o->idle, item->frame);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "fmprof/fmprof.h"
 #include "pipeline/coverage.h"
+#include "pipeline/slow.h"
 #include "video/writer.h"
 
 typedef struct fm_output fm_output;
@@ -51,7 +52,7 @@ void fm_output_close_input(fm_output *output);
 void fm_output_abort(fm_output *output);
 
 /* Body of the encoder's thread: until the input is closed, then finishes the file. After an abort it returns at once. */
-fm_status fm_output_encode(fm_output *output, fm_coverage *coverage, fm_error *err);
+fm_status fm_output_encode(fm_output *output, fm_coverage *coverage, const fm_slow *slow, fm_error *err);
 
 /* Frames encoded so far. */
 int64_t fm_output_frames(const fm_output *output);

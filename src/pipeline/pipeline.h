@@ -24,6 +24,7 @@
 #include "pipeline/coverage.h"
 #include "pipeline/landmarks_csv.h"
 #include "pipeline/output.h"
+#include "pipeline/slow.h"
 #include "pipeline/work.h"
 #include "video/reader.h"
 
@@ -40,6 +41,7 @@ typedef struct fm_lane {
     fm_au_track *au;     /* NULL when AUs are not measured */
     const fmp_site *draw_site;
     atomic_llong done;   /* frames drawn and measured */
+    fm_slow draw_slow, encode_slow;
 } fm_lane;
 
 typedef struct fm_pipeline {
@@ -62,6 +64,7 @@ typedef struct fm_pipeline {
     const fmp_site *frame_flow;       /* a frame's way through the threads, in traces */
     const fmp_metric *frames_counter; /* frames decoded */
     fm_coverage coverage;
+    fm_slow read_slow, analyse_slow;
     pthread_mutex_t failure_lock;
     fm_error failure;       /* the first error of any stage */
     atomic_bool failed;
@@ -75,6 +78,9 @@ typedef struct fm_pipeline {
     pthread_cond_t end_changed;
     int stages_running;
 } fm_pipeline;
+
+/* Stages that are slower on purpose (slow.h). Before the first frame. */
+fm_status fm_pipeline_plan_slow(fm_pipeline *p, fm_error *err);
 
 /* Records the first error and stops every stage. */
 void fm_pipeline_fail(fm_pipeline *p, const fm_error *err);

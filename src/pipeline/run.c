@@ -98,7 +98,9 @@ static fm_status set_up(fm_run_state *run, fm_error *err)
         .should_stop = o->should_stop,
         .opaque = o->opaque,
     };
-    fm_status status = fm_reader_open(&p->reader, o->input, &reader, err);
+    fm_status status = fm_pipeline_plan_slow(p, err);
+    if (status == FM_OK)
+        status = fm_reader_open(&p->reader, o->input, &reader, err);
     if (status != FM_OK)
         return status;
     run->summary.width = fm_reader_info(p->reader)->width;

@@ -50,6 +50,11 @@ static void collect_notes(notes *n, const fm_run_summary *summary, fm_status run
 #elif defined(FM_UNOPTIMISED)
     note(n, "This is a debug build without optimisation: its times say nothing about a release build.");
 #endif
+    if (fm_slow_text()) {
+        snprintf(text, sizeof text, "FACEMIRROR_SLOW made stages slower on purpose (%.200s): the times say nothing about this program.",
+                 fm_slow_text());
+        note(n, text);
+    }
     if (summary->frames_written < TINY_CLIP_FRAMES) {
         snprintf(text, sizeof text,
                  "Only %lld frames: warm-up dominates; take a clip of %d frames or more before you compare.",

@@ -9,6 +9,21 @@
 
 enum { EARLY_AUDIO_MAX = 1024 };
 
+static const char reader_name[] = "reader", analysis_name[] = "analysis";
+static const char *const draw_names[FM_LANES] = {"left mirror", "right mirror", "debug"};
+static const char *const encode_names[FM_LANES] = {"left encoder", "right encoder", "debug encoder"};
+
+fm_status fm_pipeline_plan_slow(fm_pipeline *p, fm_error *err)
+{
+    p->read_slow = fm_slow_of(reader_name);
+    p->analyse_slow = fm_slow_of(analysis_name);
+    for (int i = 0; i < FM_LANES; i++) {
+        p->lane[i].draw_slow = fm_slow_of(draw_names[i]);
+        p->lane[i].encode_slow = fm_slow_of(encode_names[i]);
+    }
+    return fm_slow_check(err);
+}
+
 /* --- reading -------------------------------------------------------------- */
 
 /* A frame's way through all stages and threads. */
@@ -27,6 +42,7 @@ static fm_status read_item(fm_pipeline *p, fm_work *work, AVPacket *packet, fm_r
         status = fm_reader_next(p->reader, kind, work->frame, packet, err);
         if (status == FM_OK && *kind == FM_READ_FRAME) {
             work->index = p->frames_read++;
+            fm_slow_down(&p->read_slow);
             follow_frame(p, work, FMP_FLOW_BEGIN);
         }
     }
@@ -131,7 +147,7 @@ static fm_status read_all(fm_pipeline *p, AVPacket *packet, fm_error *err)
 
 void fm_stage_read(fm_pipeline *p)
 {
-    fmp_thread_name("reader");
+    fmp_thread_name(reader_name);
     fm_error err = {0};
     AVPacket *packet = av_packet_alloc();
     fm_status status = packet ? read_all(p, packet, &err)
@@ -159,6 +175,7 @@ static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
     fm_coverage_enter(&p->coverage);
     FMP_SCOPE("ANALYSIS", "analyse_frame");
     follow_frame(p, work, FMP_FLOW_STEP);
+    fm_slow_down(&p->analyse_slow);
     fm_status status = fm_analysis_frame(p->analysis, work, err);
     if (status == FM_OK && p->landmarks)
         status = write_landmarks(p, work, err);
@@ -170,7 +187,7 @@ static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
 
 void fm_stage_analyse(fm_pipeline *p)
 {
-    fmp_thread_name("analysis");
+    fmp_thread_name(analysis_name);
     fm_error err = {0};
     fm_work *work;
     while ((work = fm_queue_pop(p->decoded)) != NULL) {
@@ -196,13 +213,11 @@ void fm_stage_analyse(fm_pipeline *p)
 
 /* --- drawing -------------------------------------------------------------- */
 
-static const char *const thread_names[FM_LANES] = {"left mirror", "right mirror", "debug"};
-static const char *const encode_names[FM_LANES] = {"left encoder", "right encoder", "debug encoder"};
-
 static void draw_mirror(const fm_lane *lane, fm_work *work, fm_image *picture)
 {
     FMP_SCOPE_SITE(lane->draw_site);
     follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
+    fm_slow_down(&lane->draw_slow);
     const fm_side keep = lane->kind == FM_LANE_LEFT ? FM_SIDE_LEFT : FM_SIDE_RIGHT;
     if (work->has_line)
         fm_mirror_yuv420(&work->image, picture, &work->line, keep, FM_MIRROR_SEAM_DEFAULT);
@@ -218,6 +233,7 @@ static void draw_debug(const fm_lane *lane, fm_work *work, fm_image *picture)
     }
     FMP_SCOPE_SITE(lane->draw_site);
     follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
+    fm_slow_down(&lane->draw_slow);
     const bool found = work->face.found;
     fm_draw_debug(picture, found ? work->face.points : NULL,
                   fm_face_models_topology(lane->pipeline->models),
@@ -255,7 +271,7 @@ static fm_status draw_and_send(fm_lane *lane, fm_work *work, fm_error *err)
 
 void fm_stage_draw(fm_lane *lane)
 {
-    fmp_thread_name(thread_names[lane->kind]);
+    fmp_thread_name(draw_names[lane->kind]);
     fm_error err = {0};
     fm_work *work;
     while ((work = fm_queue_pop(lane->in)) != NULL) {
@@ -276,6 +292,6 @@ void fm_stage_encode(fm_lane *lane)
 {
     fmp_thread_name(encode_names[lane->kind]);
     fm_error err = {0};
-    if (fm_output_encode(lane->output, &lane->pipeline->coverage, &err) != FM_OK)
+    if (fm_output_encode(lane->output, &lane->pipeline->coverage, &lane->encode_slow, &err) != FM_OK)
         fm_pipeline_fail(lane->pipeline, &err);
 }
