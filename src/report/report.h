@@ -121,7 +121,7 @@ typedef struct fm_report_stage {
     double cpu_seconds;      /* CPU time of its thread while at work, without helpers; 0: not known */
     double starved_seconds;  /* waiting for a frame */
     double blocked_seconds;  /* waiting for room behind it */
-    double ready_seconds;    /* of its thread: it could run and all processors were busy; 0: none, or not known */
+    double ready_seconds;    /* of its thread: it could run and had no processor; 0: not known (Linux: schedstat) */
     double service_mean, service_stddev, service_p99; /* of one frame's work, seconds */
     int64_t held;            /* frames whose way through the run it was the slowest part of */
 } fm_report_stage;
@@ -145,7 +145,7 @@ typedef struct fm_report_pipeline {
     const fm_report_outlier *outliers; /* slowest first; at most 10 */
     size_t outlier_count;
     int processors;                /* that the process may use; 0: not known */
-    double process_cpu_seconds;    /* CPU time of the whole process while the stages ran, helper threads too; 0: not known */
+    double process_cpu_seconds;    /* CPU time of the process while the stages ran, helper threads too; 0: not known */
     double frame_p50, frame_p99;   /* work on a frame, as an outlier's seconds */
     int64_t frame_bytes_copied;    /* bytes that our own code copies a frame without changing them */
     int64_t allocations, allocation_frames; /* allocations of our own code after warm-up, over so many frames */

@@ -1,0 +1,370 @@
+#include "advice/simulate.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a stage is about. Each is left as soon as it can be, in this order, and then the next frame begins. */
+typedef enum phase {
+    WANT_FRAME,
+    WANT_PICTURE,
+    RUN,       /* needs a processor */
+    SIT,       /* needs none */
+    WANT_HELP, /* the helpers have all the frames that they take */
+    HAND_ON,
+    FLUSH,     /* all frames are through; the helpers finish theirs */
+    ENDED
+} phase;
+
+typedef struct actor {
+    phase phase;
+    double left;          /* seconds of RUN or SIT to go */
+    int taken, done;      /* frames taken from the queue; finished and handed on */
+    int offered;          /* frames put into the queue before it */
+    int lent;             /* pictures taken so far */
+    int next;             /* of `behind`: where HAND_ON is */
+    int behind[FM_SIM_STAGES_MAX], behind_count;   /* stages that it feeds */
+    int holders[FM_SIM_STAGES_MAX], holder_count;  /* stages of which the last one gives a picture back */
+    double helping[FM_SIM_HELPERS_MAX + 1];        /* seconds to go of the frames that the helpers have */
+    int helping_count;
+    const float *factor;  /* of each frame: its work over the mean */
+} actor;
+
+typedef struct simulation {
+    const fm_sim_model *model;
+    fm_sim_result *result;
+    actor actors[FM_SIM_STAGES_MAX];
+    int count, frames;
+    float *factors;
+} simulation;
+
+/* --- chance ----------------------------------------------------------------- */
+
+/* splitmix64 (Steele, Lea, Flood 2014; public domain). */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static double uniform(uint64_t *state) /* in (0, 1) */
+{
+    return ((double)(next_random(state) >> 11) + 0.5) * 0x1p-53;
+}
+
+/* Lognormal factors of the given coefficient of variation, whose mean is exactly 1. */
+static void draw_factors(float *out, int count, double variation, uint64_t seed)
+{
+    const double pi = 3.14159265358979323846;
+    const double sigma = sqrt(log1p(variation * variation));
+    uint64_t state = seed;
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+        const double radius = sqrt(-2 * log(uniform(&state)));
+        out[i] = (float)exp(sigma * radius * cos(2 * pi * uniform(&state))); /* Box-Muller */
+        sum += (double)out[i];
+    }
+    for (int i = 0; i < count; i++)
+        out[i] = (float)((double)out[i] * count / sum);
+}
+
+/* --- set-up ----------------------------------------------------------------- */
+
+static bool is_time(double seconds)
+{
+    return seconds >= 0 && seconds <= 1e9;
+}
+
+static bool is_sound(const fm_sim_model *m)
+{
+    if (m->stage_count < 1 || m->stage_count > FM_SIM_STAGES_MAX || !(m->processors > 0) || !(m->load >= 0) ||
+        !(m->frames >= 1))
+        return false;
+    for (size_t i = 0; i < m->stage_count; i++) {
+        const fm_sim_stage *s = &m->stages[i];
+        if ((i == 0) != (s->after < 0) || s->after >= (int)i || s->queue < 0 || s->pictures < 0 || s->helpers < 0 ||
+            !is_time(s->cpu) || !is_time(s->wait) || !is_time(s->spread) || !is_time(s->helper))
+            return false;
+    }
+    return true;
+}
+
+/* The stages behind `from` that are the last to hold a picture of it. */
+static void find_holders(const simulation *s, int from, actor *owner)
+{
+    const actor *a = &s->actors[from];
+    for (int i = 0; i < a->behind_count; i++) {
+        const int stage = a->behind[i];
+        if (s->model->stages[stage].pictures > 0 || s->actors[stage].behind_count == 0)
+            owner->holders[owner->holder_count++] = stage;
+        else
+            find_holders(s, stage, owner);
+    }
+}
+
+static void set_up(simulation *s)
+{
+    for (int i = 1; i < s->count; i++) {
+        actor *feeder = &s->actors[s->model->stages[i].after];
+        feeder->behind[feeder->behind_count++] = i;
+    }
+    for (int i = 0; i < s->count; i++) {
+        const fm_sim_stage *stage = &s->model->stages[i];
+        actor *a = &s->actors[i];
+        find_holders(s, i, a);
+        if (a->holder_count == 0)
+            a->holders[a->holder_count++] = i;
+        float *factor = s->factors + (size_t)i * (size_t)s->frames;
+        const double work = stage->cpu + stage->wait;
+        draw_factors(factor, s->frames, work > 0 ? fmin(stage->spread / work, 10) : 0, (uint64_t)i + 1);
+        a->factor = factor;
+    }
+}
+
+/* --- moves that take no time --------------------------------------------------- */
+
+static bool picture_is_free(const simulation *s, int index)
+{
+    const actor *a = &s->actors[index];
+    const int pictures = s->model->stages[index].pictures;
+    if (pictures == 0)
+        return true;
+    int back = INT32_MAX;
+    for (int i = 0; i < a->holder_count; i++) {
+        const int done = s->actors[a->holders[i]].done;
+        back = done < back ? done : back;
+    }
+    return a->lent - back < pictures;
+}
+
+static int helpers_of(const fm_sim_stage *stage)
+{
+    const int helpers = stage->helpers > 0 ? stage->helpers : 1;
+    return helpers < FM_SIM_HELPERS_MAX ? helpers : FM_SIM_HELPERS_MAX;
+}
+
+static bool hand_on(simulation *s, actor *a)
+{
+    while (a->next < a->behind_count) {
+        const int stage = a->behind[a->next];
+        actor *b = &s->actors[stage];
+        const int places = s->model->stages[stage].queue > 0 ? s->model->stages[stage].queue : 1;
+        if (b->offered - b->taken >= places)
+            return false;
+        b->offered++;
+        a->next++;
+    }
+    a->next = 0;
+    a->done++;
+    return true;
+}
+
+static void ask_help(const fm_sim_stage *stage, actor *a)
+{
+    if (stage->helper > 0)
+        a->helping[a->helping_count++] = stage->helper * (double)a->factor[a->taken - 1];
+}
+
+/* Goes on to the next phase, if it can. */
+static bool move(simulation *s, int index)
+{
+    const fm_sim_stage *stage = &s->model->stages[index];
+    actor *a = &s->actors[index];
+    switch (a->phase) {
+    case WANT_FRAME:
+        if (a->taken == s->frames) {
+            a->phase = FLUSH;
+            return true;
+        }
+        if (index > 0 && a->offered == a->taken)
+            return false;
+        a->taken++;
+        a->phase = WANT_PICTURE;
+        return true;
+    case WANT_PICTURE:
+        if (!picture_is_free(s, index))
+            return false;
+        a->lent++;
+        a->left = stage->cpu * (double)a->factor[a->taken - 1];
+        a->phase = RUN;
+        return true;
+    case RUN:
+        if (a->left > 0)
+            return false;
+        a->left = stage->wait * (double)a->factor[a->taken - 1];
+        a->phase = SIT;
+        return true;
+    case SIT:
+        if (a->left > 0)
+            return false;
+        ask_help(stage, a);
+        a->phase = WANT_HELP;
+        return true;
+    case WANT_HELP:
+        if (a->helping_count > helpers_of(stage))
+            return false;
+        a->phase = HAND_ON;
+        return true;
+    case HAND_ON:
+        if (!hand_on(s, a))
+            return false;
+        a->phase = WANT_FRAME;
+        return true;
+    case FLUSH:
+        if (a->helping_count > 0)
+            return false;
+        a->phase = ENDED;
+        return true;
+    case ENDED:
+        break;
+    }
+    return false;
+}
+
+static bool settle(simulation *s)
+{
+    bool ended = true, moved = true;
+    while (moved) {
+        moved = false;
+        for (int i = 0; i < s->count; i++) {
+            while (move(s, i))
+                moved = true;
+        }
+    }
+    for (int i = 0; i < s->count; i++)
+        ended = ended && s->actors[i].phase == ENDED;
+    return ended;
+}
+
+/* --- time ----------------------------------------------------------------------- */
+
+static int helpers_at_work(const simulation *s, int index)
+{
+    const int helpers = helpers_of(&s->model->stages[index]);
+    const int count = s->actors[index].helping_count;
+    return count < helpers ? count : helpers;
+}
+
+/* How fast a thread runs that wants to. */
+static double speed(const simulation *s)
+{
+    double ready = 0;
+    for (int i = 0; i < s->count; i++)
+        ready += (s->actors[i].phase == RUN) + helpers_at_work(s, i);
+    return ready > 0 ? fmin(1, s->model->processors / (ready + s->model->load)) : 1;
+}
+
+/* Until something changes; infinite when nothing ever will. */
+static double time_to_event(const simulation *s, double rate)
+{
+    double time = INFINITY;
+    for (int i = 0; i < s->count; i++) {
+        const actor *a = &s->actors[i];
+        if (a->phase == RUN)
+            time = fmin(time, a->left / rate);
+        else if (a->phase == SIT)
+            time = fmin(time, a->left);
+        for (int h = 0; h < helpers_at_work(s, i); h++)
+            time = fmin(time, a->helping[h] / rate);
+    }
+    return time;
+}
+
+/* What is left after some of it is done; rounding must not leave a rest that never ends. */
+static double rest(double left, double done)
+{
+    return left - done > 1e-12 ? left - done : 0;
+}
+
+static void help(simulation *s, int index, double work)
+{
+    actor *a = &s->actors[index];
+    const int at_work = helpers_at_work(s, index);
+    int kept = 0;
+    for (int h = 0; h < a->helping_count; h++) {
+        const double left = h < at_work ? rest(a->helping[h], work) : a->helping[h];
+        s->result->cpu += h < at_work ? a->helping[h] - left : 0;
+        if (left > 0)
+            a->helping[kept++] = left;
+    }
+    a->helping_count = kept;
+}
+
+static void pass(simulation *s, double time, double rate)
+{
+    for (int i = 0; i < s->count; i++) {
+        actor *a = &s->actors[i];
+        fm_sim_figures *figures = &s->result->stages[i];
+        switch (a->phase) {
+        case WANT_FRAME:
+            figures->starved += time;
+            break;
+        case WANT_PICTURE:
+        case HAND_ON:
+            figures->blocked += time;
+            break;
+        case RUN:
+            figures->delayed += time * (1 - rate);
+            s->result->cpu += time * rate;
+            figures->busy += time;
+            a->left = rest(a->left, time * rate);
+            break;
+        case SIT:
+            a->left = rest(a->left, time);
+            figures->busy += time;
+            break;
+        case WANT_HELP:
+        case FLUSH:
+            figures->busy += time;
+            break;
+        case ENDED:
+            break;
+        }
+        help(s, i, time * rate);
+    }
+    s->result->seconds += time;
+}
+
+/* A run is longer than what is simulated of it. */
+static void stretch(fm_sim_result *result, size_t stages, double by)
+{
+    result->seconds *= by;
+    result->cpu *= by;
+    for (size_t i = 0; i < stages; i++) {
+        result->stages[i].busy *= by;
+        result->stages[i].delayed *= by;
+        result->stages[i].starved *= by;
+        result->stages[i].blocked *= by;
+    }
+}
+
+bool fm_simulate(const fm_sim_model *model, fm_sim_result *out)
+{
+    memset(out, 0, sizeof *out);
+    if (!is_sound(model))
+        return false;
+    simulation *s = calloc(1, sizeof *s);
+    if (!s)
+        return false;
+    s->model = model;
+    s->result = out;
+    s->count = (int)model->stage_count;
+    s->frames = (int)fmin(model->frames, FM_SIM_FRAMES_MAX);
+    s->factors = malloc((size_t)s->count * (size_t)s->frames * sizeof *s->factors);
+    bool good = s->factors != NULL;
+    if (good)
+        set_up(s);
+    while (good && !settle(s)) {
+        const double rate = speed(s), time = time_to_event(s, rate);
+        good = isfinite(time);
+        if (good)
+            pass(s, time, rate);
+    }
+    stretch(out, model->stage_count, model->frames / s->frames);
+    free(s->factors);
+    free(s);
+    return good;
+}
