@@ -14,9 +14,15 @@
 
 #include "base/file.h"
 #include "fmprof/fmprof.h"
-#include "pipeline/coverage.h"
-#include "pipeline/slow.h"
+#include "pipeline/ledger.h"
+#include "pipeline/work.h"
 #include "video/writer.h"
+
+enum {
+    FM_OUTPUT_PICTURES = 4, /* drawn and not yet encoded */
+    /* Audio shares the encoder's queue; 16 packets fit beside the frames. */
+    FM_OUTPUT_QUEUE = FM_OUTPUT_PICTURES + 16
+};
 
 typedef struct fm_output fm_output;
 
@@ -38,12 +44,13 @@ fm_audio_handling fm_output_audio_handling(const fm_output *output);
 
 /*
  * An idle frame with writable buffers and the properties (pts, duration,
- * colour) of `source`. Waits for one; NULL after an abort or when memory is
- * out (*err says so then).
+ * colour) of `source`. Waits for one, which `stage`, the caller's, is told:
+ * it is blocked then, and busy on return. NULL after an abort or when memory
+ * is out (*err says so then).
  */
-AVFrame *fm_output_take(fm_output *output, const AVFrame *source, fm_error *err);
-/* Sends the taken frame; `index` is its number in the clip. */
-fm_status fm_output_send_frame(fm_output *output, AVFrame *frame, int64_t index, fm_error *err);
+AVFrame *fm_output_take(fm_output *output, fm_stage *stage, const fm_work *source, fm_error *err);
+/* Sends the taken frame, drawn from `source`. */
+void fm_output_send_frame(fm_output *output, AVFrame *frame, const fm_work *source);
 /* Sends a reference to a packet; the packet stays the caller's. */
 fm_status fm_output_send_audio(fm_output *output, const AVPacket *packet, fm_error *err);
 /* No more frames or packets come. */
@@ -52,7 +59,7 @@ void fm_output_close_input(fm_output *output);
 void fm_output_abort(fm_output *output);
 
 /* Body of the encoder's thread: until the input is closed, then finishes the file. After an abort it returns at once. */
-fm_status fm_output_encode(fm_output *output, fm_coverage *coverage, const fm_slow *slow, fm_error *err);
+fm_status fm_output_encode(fm_output *output, fm_stage *stage, fm_error *err);
 
 /* Frames encoded so far. */
 int64_t fm_output_frames(const fm_output *output);

@@ -176,6 +176,7 @@ fm_status fm_pipeline_run(fm_pipeline *p, fm_error *err)
     watch(p, began);
     for (int i = 0; i < threads.count; i++)
         pthread_join(threads.thread[i], NULL);
+    fm_ledger_stop(p->ledger);
     if (!atomic_load(&p->failed))
         return FM_OK;
     return fm_fail(err, p->failure.status, "%s", p->failure.message);

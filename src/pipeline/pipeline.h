@@ -10,7 +10,7 @@
  * Each arrow is a bounded queue. A stage that fails records the first error
  * and aborts all queues, so that every other stage returns at once.
  *
- * Thread-safety: each field says who writes it; failure and coverage are Safe.
+ * Thread-safety: each field says who writes it; failure is Safe.
  */
 #ifndef FM_PIPELINE_PIPELINE_H
 #define FM_PIPELINE_PIPELINE_H
@@ -21,12 +21,16 @@
 #include "pipeline/analysis.h"
 #include "pipeline/au_track.h"
 #include "pipeline/blendshapes_run.h"
-#include "pipeline/coverage.h"
 #include "pipeline/landmarks_csv.h"
+#include "pipeline/ledger.h"
 #include "pipeline/output.h"
-#include "pipeline/slow.h"
 #include "pipeline/work.h"
 #include "video/reader.h"
+
+enum {
+    FM_WORKS = 8,        /* source frames alive at once, the decoder's own apart */
+    FM_WORKS_WAITING = 3 /* of these between two stages */
+};
 
 typedef enum fm_lane_kind { FM_LANE_LEFT, FM_LANE_RIGHT, FM_LANE_DEBUG, FM_LANES } fm_lane_kind;
 
@@ -41,7 +45,7 @@ typedef struct fm_lane {
     fm_au_track *au;     /* NULL when AUs are not measured */
     const fmp_site *draw_site;
     atomic_llong done;   /* frames drawn and measured */
-    fm_slow draw_slow, encode_slow;
+    fm_stage *draw, *encode; /* encode is NULL when no video is written */
 } fm_lane;
 
 typedef struct fm_pipeline {
@@ -63,8 +67,8 @@ typedef struct fm_pipeline {
 
     const fmp_site *frame_flow;       /* a frame's way through the threads, in traces */
     const fmp_metric *frames_counter; /* frames decoded */
-    fm_coverage coverage;
-    fm_slow read_slow, analyse_slow;
+    fm_ledger *ledger;
+    fm_stage *reading, *analysing;
     pthread_mutex_t failure_lock;
     fm_error failure;       /* the first error of any stage */
     atomic_bool failed;
@@ -79,8 +83,8 @@ typedef struct fm_pipeline {
     int stages_running;
 } fm_pipeline;
 
-/* Stages that are slower on purpose (slow.h). Before the first frame. */
-fm_status fm_pipeline_plan_slow(fm_pipeline *p, fm_error *err);
+/* Makes the ledger, once lanes, outputs and queues are there. */
+fm_status fm_pipeline_open_ledger(fm_pipeline *p, fm_error *err);
 
 /* Records the first error and stops every stage. */
 void fm_pipeline_fail(fm_pipeline *p, const fm_error *err);

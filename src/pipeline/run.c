@@ -14,10 +14,7 @@
 #include "pipeline/run_report.h"
 #include "pipeline/run_trace.h"
 
-enum {
-    WORKS = 8, /* source frames alive at once, the decoder's own apart */
-    DECODER_THREADS_MAX = 8
-};
+enum { DECODER_THREADS_MAX = 8 };
 
 fm_run_options fm_run_defaults(void)
 {
@@ -98,7 +95,7 @@ static fm_status set_up(fm_run_state *run, fm_error *err)
         .should_stop = o->should_stop,
         .opaque = o->opaque,
     };
-    fm_status status = fm_pipeline_plan_slow(p, err);
+    fm_status status = fm_slow_check(err);
     if (status == FM_OK)
         status = fm_reader_open(&p->reader, o->input, &reader, err);
     if (status != FM_OK)
@@ -125,11 +122,13 @@ static fm_status set_up(fm_run_state *run, fm_error *err)
     if (status == FM_OK)
         status = fm_analysis_create(&p->analysis, p->models, o, err);
     if (status == FM_OK)
-        status = fm_work_pool_create(&p->pool, WORKS, err);
+        status = fm_work_pool_create(&p->pool, FM_WORKS, err);
     if (status == FM_OK)
         status = fm_queue_create(&p->decoded, FM_WORKS_WAITING, NULL, err);
     if (status == FM_OK)
         fm_queue_watch(p->decoded, "analysis", "frames");
+    if (status == FM_OK)
+        status = fm_pipeline_open_ledger(p, err);
     if (status == FM_OK && (o->profile.trace || o->profile.compat_json))
         status = fm_run_trace_open(&run->trace, run->dir, run->stem, err);
     return status;
@@ -142,6 +141,7 @@ static fm_status process(fm_run_state *run, fm_error *err)
     if (run->trace.pending)
         status = fm_run_trace_start(&run->trace, run->p.options, err);
     run->loop_began_ns = fmp_now();
+    fm_ledger_start(run->p.ledger);
     if (status == FM_OK)
         status = fm_pipeline_prime(&run->p, err);
     if (status == FM_OK)
@@ -158,9 +158,9 @@ static fm_status finish_tables(fm_run_state *run, fm_error *err)
         bool used_clip_neutral = false;
         if (!run->p.lane[i].au)
             continue;
-        fm_coverage_enter(&run->p.coverage);
+        fm_ledger_work_begins(run->p.ledger);
         status = fm_au_track_finish(run->p.lane[i].au, &used_clip_neutral, err);
-        fm_coverage_leave(&run->p.coverage);
+        fm_ledger_work_ends(run->p.ledger);
         if (used_clip_neutral)
             fm_run_warn(run, i == FM_LANE_LEFT
                           ? "no face was found at the time given as neutral: the left table uses the neutral estimated over the clip"
@@ -252,7 +252,7 @@ static void tear_down(fm_run_state *run)
     pthread_cond_destroy(&p->end_changed);
     pthread_mutex_destroy(&p->end_lock);
     pthread_mutex_destroy(&p->failure_lock);
-    fm_coverage_destroy(&p->coverage);
+    fm_ledger_destroy(&p->ledger);
     pthread_mutex_destroy(&p->callback_lock);
 }
 
@@ -309,7 +309,6 @@ fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_erro
     pthread_mutex_init(&run->p.failure_lock, NULL);
     pthread_mutex_init(&run->p.end_lock, NULL);
     pthread_cond_init(&run->p.end_changed, NULL);
-    fm_coverage_init(&run->p.coverage);
     fm_video_log_quiet();
 
     status = set_up(run, err);

@@ -11,8 +11,6 @@
 #include "base/file.h"
 #include "pipeline/pipeline.h"
 
-enum { FM_WORKS_WAITING = 3 }; /* works between two stages */
-
 typedef struct fm_run_state {
     fm_pipeline p;
     fm_run_summary summary;

@@ -146,6 +146,8 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     const int model_count = fm_face_models_describe(p->models, models);
     note_fallbacks(&n, models, (size_t)model_count);
 
+    fm_report_pipeline pipeline;
+    fm_ledger_report(p->ledger, &pipeline);
     const fm_report_run run = {
         .program_version = FM_VERSION,
         .input = fm_path_name(p->options->input),
@@ -159,11 +161,12 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .frames_damaged = summary->frames_damaged,
         .wall_seconds = summary->wall_seconds,
         .setup_seconds = setup_seconds,
-        .covered_seconds = (double)p->coverage.total_ns * 1e-9,
+        .covered_seconds = fm_ledger_covered_seconds(p->ledger),
         .peak_rss_bytes = peak_rss_bytes(),
         .threads = threads,
         .models = models,
         .model_count = (size_t)model_count,
+        .pipeline = &pipeline,
         .notes = n.list,
         .note_count = n.count,
     };

@@ -1,6 +1,7 @@
 /* The bodies of the stages: what each thread does with each frame. */
 #include "pipeline/pipeline.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,19 +10,24 @@
 
 enum { EARLY_AUDIO_MAX = 1024 };
 
-static const char reader_name[] = "reader", analysis_name[] = "analysis";
-static const char *const draw_names[FM_LANES] = {"left mirror", "right mirror", "debug"};
-static const char *const encode_names[FM_LANES] = {"left encoder", "right encoder", "debug encoder"};
-
-fm_status fm_pipeline_plan_slow(fm_pipeline *p, fm_error *err)
+fm_status fm_pipeline_open_ledger(fm_pipeline *p, fm_error *err)
 {
-    p->read_slow = fm_slow_of(reader_name);
-    p->analyse_slow = fm_slow_of(analysis_name);
+    static const char *const draw_names[FM_LANES] = {"left mirror", "right mirror", "debug"};
+    static const char *const encode_names[FM_LANES] = {"left encoder", "right encoder", "debug encoder"};
+    fm_status status = fm_ledger_create(&p->ledger, err);
+    if (status != FM_OK)
+        return status;
+    p->reading = fm_ledger_add(p->ledger, "reader", NULL, 0, FM_WORKS);
+    p->analysing = fm_ledger_add(p->ledger, "analysis", p->reading, FM_WORKS_WAITING, 0);
     for (int i = 0; i < FM_LANES; i++) {
-        p->lane[i].draw_slow = fm_slow_of(draw_names[i]);
-        p->lane[i].encode_slow = fm_slow_of(encode_names[i]);
+        fm_lane *lane = &p->lane[i];
+        if (lane->active)
+            lane->draw = fm_ledger_add(p->ledger, draw_names[i], p->analysing, FM_WORKS_WAITING,
+                                       lane->output ? FM_OUTPUT_PICTURES : 0);
+        if (lane->output)
+            lane->encode = fm_ledger_add(p->ledger, encode_names[i], lane->draw, FM_OUTPUT_QUEUE, 0);
     }
-    return fm_slow_check(err);
+    return FM_OK;
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -35,22 +41,23 @@ static void follow_frame(const fm_pipeline *p, const fm_work *work, fmp_flow_ste
 static fm_status read_item(fm_pipeline *p, fm_work *work, AVPacket *packet, fm_read_kind *kind,
                            fm_error *err)
 {
-    fm_coverage_enter(&p->coverage);
+    fm_stage_enter(p->reading, FM_STAGE_BUSY);
     fm_status status;
     {
         FMP_SCOPE("MEMORY_OPERATIONS", "frame_read");
         status = fm_reader_next(p->reader, kind, work->frame, packet, err);
         if (status == FM_OK && *kind == FM_READ_FRAME) {
             work->index = p->frames_read++;
-            fm_slow_down(&p->read_slow);
+            fm_stage_slow_down(p->reading);
             follow_frame(p, work, FMP_FLOW_BEGIN);
         }
     }
-    fm_coverage_leave(&p->coverage);
     if (status == FM_OK && *kind == FM_READ_FRAME) {
         fmp_counter_add(p->frames_counter, 1);
         work->image = fm_image_from_frame(work->frame);
         work->seconds = (double)work->frame->pts * av_q2d(fm_reader_info(p->reader)->time_base);
+        work->trip = fm_ledger_open_trip(p->ledger, work->index, work->seconds);
+        fm_stage_finish(p->reading, work->trip, FM_STAGE_BLOCKED);
     }
     return status;
 }
@@ -58,6 +65,7 @@ static fm_status read_item(fm_pipeline *p, fm_work *work, AVPacket *packet, fm_r
 static fm_status send_audio(fm_pipeline *p, const AVPacket *packet, fm_error *err)
 {
     fm_status status = FM_OK;
+    fm_stage_enter(p->reading, FM_STAGE_BLOCKED);
     for (int i = 0; i < FM_LANES && status == FM_OK; i++) {
         if (p->lane[i].output)
             status = fm_output_send_audio(p->lane[i].output, packet, err);
@@ -83,6 +91,7 @@ static fm_status keep_early_audio(fm_pipeline *p, AVPacket *packet, fm_error *er
 fm_status fm_pipeline_prime(fm_pipeline *p, fm_error *err)
 {
     AVPacket *packet = av_packet_alloc();
+    fm_stage_borrow(p->reading);
     p->first = fm_work_acquire(p->pool);
     fm_status status = packet && p->first
                            ? FM_OK
@@ -97,6 +106,7 @@ fm_status fm_pipeline_prime(fm_pipeline *p, fm_error *err)
         status = fm_fail(err, FM_E_BAD_INPUT,
                          "no frame of '%s' could be decoded%s; the file is damaged or the range is empty",
                          p->options->input, p->options->start > 0 ? " after --start" : "");
+    fm_stage_give_back(p->reading);
     av_packet_free(&packet);
     return status;
 }
@@ -124,7 +134,7 @@ static fm_status read_all(fm_pipeline *p, AVPacket *packet, fm_error *err)
         work = NULL;
         if (stop_wanted(p) || (p->options->max_frames > 0 && p->frames_read >= p->options->max_frames))
             break;
-        work = fm_work_acquire(p->pool);
+        work = fm_work_acquire(p->pool); /* blocked since the frame before was done */
         fm_read_kind kind = FM_READ_AUDIO;
         while (work && status == FM_OK && kind == FM_READ_AUDIO) {
             status = read_item(p, work, packet, &kind, err);
@@ -147,8 +157,8 @@ static fm_status read_all(fm_pipeline *p, AVPacket *packet, fm_error *err)
 
 void fm_stage_read(fm_pipeline *p)
 {
-    fmp_thread_name(reader_name);
     fm_error err = {0};
+    fm_stage_attach(p->reading);
     AVPacket *packet = av_packet_alloc();
     fm_status status = packet ? read_all(p, packet, &err)
                               : fm_fail(&err, FM_E_NO_MEMORY, "out of memory reading '%s'", p->options->input);
@@ -156,6 +166,8 @@ void fm_stage_read(fm_pipeline *p)
     if (status != FM_OK)
         fm_pipeline_fail(p, &err);
     fm_queue_close(p->decoded);
+    fm_ledger_end_trips(p->ledger);
+    fm_stage_detach(p->reading);
 }
 
 /* --- analysis ------------------------------------------------------------- */
@@ -172,43 +184,72 @@ static fm_status write_landmarks(fm_pipeline *p, const fm_work *work, fm_error *
 
 static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
 {
-    fm_coverage_enter(&p->coverage);
     FMP_SCOPE("ANALYSIS", "analyse_frame");
     follow_frame(p, work, FMP_FLOW_STEP);
-    fm_slow_down(&p->analyse_slow);
+    fm_stage_slow_down(p->analysing);
     fm_status status = fm_analysis_frame(p->analysis, work, err);
     if (status == FM_OK && p->landmarks)
         status = write_landmarks(p, work, err);
-    fm_coverage_leave(&p->coverage);
     p->frames_with_face += work->face.found;
     p->frames_detected += work->face.detected;
     return status;
 }
 
+static double canthi_distance(const fm_point3 *points, const fm_topology *topology)
+{
+    const fm_point3 *a = &points[topology->side[FM_SIDE_LEFT].eye_outer];
+    const fm_point3 *b = &points[topology->side[FM_SIDE_RIGHT].eye_outer];
+    return hypot((double)a->x - b->x, (double)a->y - b->y);
+}
+
+/* What the frame's way is told of its content. */
+static void describe_content(const fm_pipeline *p, const fm_work *work)
+{
+    fm_trip *trip = work->trip;
+    const fm_face *face = &work->face;
+    if (!trip)
+        return;
+    trip->detected = face->detected;
+    trip->faces = face->found;
+    if (face->found)
+        trip->face_size = canthi_distance(face->raw, fm_face_models_topology(p->models)) / work->image.width;
+}
+
+static void hand_on(fm_pipeline *p, fm_work *work)
+{
+    for (int i = 0; i < FM_LANES; i++) {
+        if (!p->lane[i].active)
+            continue;
+        fm_work_retain(work);
+        if (!fm_queue_push(p->lane[i].in, work))
+            fm_work_release(work);
+    }
+    fm_work_release(work);
+}
+
 void fm_stage_analyse(fm_pipeline *p)
 {
-    fmp_thread_name(analysis_name);
+    fm_stage *stage = p->analysing;
     fm_error err = {0};
     fm_work *work;
+    fm_stage_attach(stage);
     while ((work = fm_queue_pop(p->decoded)) != NULL) {
+        fm_stage_enter(stage, FM_STAGE_BUSY);
         if (analyse(p, work, &err) != FM_OK) {
             fm_work_release(work);
             fm_pipeline_fail(p, &err);
             break;
         }
-        for (int i = 0; i < FM_LANES; i++) {
-            if (!p->lane[i].active)
-                continue;
-            fm_work_retain(work);
-            if (!fm_queue_push(p->lane[i].in, work))
-                fm_work_release(work);
-        }
-        fm_work_release(work);
+        describe_content(p, work);
+        fm_stage_finish(stage, work->trip, FM_STAGE_BLOCKED);
+        hand_on(p, work);
+        fm_stage_enter(stage, FM_STAGE_STARVED);
     }
     for (int i = 0; i < FM_LANES; i++) {
         if (p->lane[i].active)
             fm_queue_close(p->lane[i].in);
     }
+    fm_stage_detach(stage);
 }
 
 /* --- drawing -------------------------------------------------------------- */
@@ -217,7 +258,7 @@ static void draw_mirror(const fm_lane *lane, fm_work *work, fm_image *picture)
 {
     FMP_SCOPE_SITE(lane->draw_site);
     follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
-    fm_slow_down(&lane->draw_slow);
+    fm_stage_slow_down(lane->draw);
     const fm_side keep = lane->kind == FM_LANE_LEFT ? FM_SIDE_LEFT : FM_SIDE_RIGHT;
     if (work->has_line)
         fm_mirror_yuv420(&work->image, picture, &work->line, keep, FM_MIRROR_SEAM_DEFAULT);
@@ -233,7 +274,7 @@ static void draw_debug(const fm_lane *lane, fm_work *work, fm_image *picture)
     }
     FMP_SCOPE_SITE(lane->draw_site);
     follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
-    fm_slow_down(&lane->draw_slow);
+    fm_stage_slow_down(lane->draw);
     const bool found = work->face.found;
     fm_draw_debug(picture, found ? work->face.points : NULL,
                   fm_face_models_topology(lane->pipeline->models),
@@ -254,29 +295,31 @@ static fm_status draw(fm_lane *lane, fm_work *work, AVFrame *frame, fm_error *er
 static fm_status draw_and_send(fm_lane *lane, fm_work *work, fm_error *err)
 {
     AVFrame *frame = lane->scratch;
+    fm_stage_enter(lane->draw, FM_STAGE_BUSY);
     if (lane->output) {
-        frame = fm_output_take(lane->output, work->frame, err);
+        frame = fm_output_take(lane->output, lane->draw, work, err);
         if (!frame)
             return err->status; /* FM_OK: the run was aborted by another stage */
     }
-    fm_coverage_enter(&lane->pipeline->coverage);
     fm_status status = draw(lane, work, frame, err);
-    fm_coverage_leave(&lane->pipeline->coverage);
-    if (status == FM_OK)
-        atomic_fetch_add(&lane->done, 1);
-    if (status == FM_OK && lane->output)
-        status = fm_output_send_frame(lane->output, frame, work->index, err);
-    return status;
+    if (status != FM_OK)
+        return status;
+    atomic_fetch_add(&lane->done, 1);
+    fm_stage_finish(lane->draw, work->trip, FM_STAGE_BLOCKED);
+    if (lane->output)
+        fm_output_send_frame(lane->output, frame, work);
+    return FM_OK;
 }
 
 void fm_stage_draw(fm_lane *lane)
 {
-    fmp_thread_name(draw_names[lane->kind]);
     fm_error err = {0};
     fm_work *work;
+    fm_stage_attach(lane->draw);
     while ((work = fm_queue_pop(lane->in)) != NULL) {
         fm_status status = draw_and_send(lane, work, &err);
         fm_work_release(work);
+        fm_stage_enter(lane->draw, FM_STAGE_STARVED);
         if (status != FM_OK) {
             fm_pipeline_fail(lane->pipeline, &err);
             break;
@@ -284,14 +327,16 @@ void fm_stage_draw(fm_lane *lane)
     }
     if (lane->output)
         fm_output_close_input(lane->output);
+    fm_stage_detach(lane->draw);
 }
 
 /* --- encoding ------------------------------------------------------------- */
 
 void fm_stage_encode(fm_lane *lane)
 {
-    fmp_thread_name(encode_names[lane->kind]);
     fm_error err = {0};
-    if (fm_output_encode(lane->output, &lane->pipeline->coverage, &lane->encode_slow, &err) != FM_OK)
+    fm_stage_attach(lane->encode);
+    if (fm_output_encode(lane->output, lane->encode, &err) != FM_OK)
         fm_pipeline_fail(lane->pipeline, &err);
+    fm_stage_detach(lane->encode);
 }

@@ -57,6 +57,7 @@ fm_work *fm_work_acquire(fm_work_pool *pool)
         work->has_line = work->has_pose = false;
         work->face.found = false;
         work->face.count = 0;
+        work->trip = NULL;
     }
     return work;
 }

@@ -16,6 +16,7 @@
 #include "face/midline.h"
 #include "face/pose.h"
 #include "face/tracker.h"
+#include "pipeline/ledger.h"
 #include "pipeline/queue.h"
 
 typedef struct fm_work_pool fm_work_pool;
@@ -27,6 +28,7 @@ typedef struct fm_work {
     fm_image image; /* a view of frame */
     int64_t index;  /* 0-based number of the frame */
     double seconds; /* from the start of the clip */
+    fm_trip *trip;  /* its way through the run; NULL: not followed */
     fm_face face;
     bool has_line;  /* line is of this frame, or held from a moment ago */
     fm_line line;

@@ -11,6 +11,7 @@
 #include "report/profile_fields.h"
 #include "report/profile_memory.h"
 #include "report/profile_nodes.h"
+#include "report/profile_pipeline.h"
 #include "report/profile_reader.h"
 
 /* --- the facts ------------------------------------------------------------- */
@@ -90,12 +91,14 @@ static void read_facts(fm_profile_reader *l, const json_t *root)
     read_object(l, root, "build", &fm_build_fields, &profile->build);
     profile->run.program_version = profile->build.version;
     read_models(l, root);
+    fm_pipeline_read(l, root, &profile->run);
     read_notes(l, root);
     const json_t *memory = fm_read_object(l, root, "memory");
     const size_t before = fm_read_enter(l, "memory");
     profile->run.peak_rss_bytes = memory ? fm_read_integer(l, memory, "peak_rss_bytes", 0, INT64_MAX) : 0;
     fm_read_leave(l, before);
 }
+
 /* --- the snapshot ------------------------------------------------------------ */
 
 static void read_last(fm_profile_reader *l, const json_t *object, fmp_operation *op)

@@ -5,6 +5,7 @@
 #include "report/profile_fields.h"
 #include "report/profile_memory.h"
 #include "report/profile_nodes.h"
+#include "report/profile_pipeline.h"
 
 typedef struct merging {
     const fm_profile *const *profiles;
@@ -233,10 +234,23 @@ static bool sums_fit(const fm_profile *const *profiles, size_t count)
             self += (double)op->self_ns;
             cpu += (double)op->cpu_ns;
         }
-        wall += profiles[i]->run.wall_seconds + profiles[i]->run.setup_seconds + profiles[i]->run.covered_seconds;
+        wall += profiles[i]->run.wall_seconds + profiles[i]->run.setup_seconds + profiles[i]->run.covered_seconds +
+                fm_pipeline_seconds(&profiles[i]->run);
     }
     const double most = 9e18;
     return calls < most && total < most && self < most && cpu < most && !(wall > FM_SECONDS_MAX); /* NaN: not known */
+}
+
+static void merge_pipelines(merging *m)
+{
+    bool told;
+    if (!fm_pipeline_merge(m->out, m->profiles, m->count, &told))
+        m->no_memory = true;
+    bool some = false;
+    for (size_t i = 0; i < m->count; i++)
+        some = some || m->profiles[i]->run.pipeline;
+    if (some && !told)
+        add_note(m, "Some of the merged runs do not tell how their stages worked together, so the sum does not either.");
 }
 
 static bool merge_snapshots(merging *m)
@@ -276,6 +290,7 @@ fm_status fm_profile_merge(const fm_profile *const *profiles, size_t count, fm_p
         merge_table(&m, &fm_build_fields, offsetof(fm_profile, build), "their builds'");
         m.out->run.program_version = m.out->build.version;
         merge_models(&m);
+        merge_pipelines(&m);
     }
     if (!m.notes || !merge_snapshots(&m) || m.no_memory) {
         fm_profile_free(&m.out);

@@ -7,6 +7,7 @@
 #include "report/machine.h"
 #include "report/profile_fields.h"
 #include "report/profile_nodes.h"
+#include "report/profile_pipeline.h"
 
 void fm_write_fields(fm_json *json, const fm_fields *fields, const void *object)
 {
@@ -245,6 +246,7 @@ static fm_status write_document(FILE *out, const fm_report_run *given, const fm_
     write_object(&json, "machine", &fm_machine_fields, machine);
     write_object(&json, "build", &fm_build_fields, build);
     write_models(&json, run);
+    fm_pipeline_write(&json, run);
     if (!write_categories(&json, snapshot) || !write_threads(&json, snapshot, run->wall_seconds))
         return fm_fail(err, FM_E_NO_MEMORY, "cannot write the profile: out of memory; close other programs");
     write_metrics(&json, snapshot);

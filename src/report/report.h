@@ -117,40 +117,61 @@ typedef struct fm_report_stage {
      */
     int pictures;
     int64_t frames;          /* that it finished */
-    double busy_seconds;     /* at work on frames, wall time */
-    double cpu_seconds;      /* CPU time of its thread while at work, without helpers; 0: not known */
+    /*
+     * Its wall time, from the begin of the frame loop to its own end; what is missing to run.wall_seconds is after it.
+     * Busy is also what belongs to no frame, such as sound and the end of a file, and waiting for a processor.
+     */
+    double busy_seconds;     /* at work */
     double starved_seconds;  /* waiting for a frame */
     double blocked_seconds;  /* waiting for room behind it */
+    double cpu_seconds;      /* CPU time of its thread, without helpers; 0: not known */
     double ready_seconds;    /* of its thread: it could run and had no processor; 0: not known (Linux: schedstat) */
-    double service_mean, service_stddev, service_p99; /* of one frame's work, seconds */
+    double service_mean, service_stddev; /* of one frame's work, seconds; stddev of the population */
+    double service_p99;      /* within 1 %; NaN: not known, as of merged runs */
     int64_t held;            /* frames whose way through the run it was the slowest part of */
 } fm_report_stage;
 
 /* A frame that took much longer than others, so that a user can look at it. */
 typedef struct fm_report_outlier {
-    int64_t frame;
+    int64_t frame;           /* 0: the first one, in which all is done for the first time */
     double timestamp;        /* in the clip, seconds */
-    double seconds;          /* work on it, over all stages that it passed one after the other */
+    double seconds;          /* work on it, over all stages that it passed one after the other, on the slowest branch */
     const char *stage;       /* where most of it went */
     double stage_seconds;
-    int faces;               /* detected or followed */
+    int faces;               /* that the detector saw, or 1 that was followed */
     double face_size;        /* distance of the outer canthi over the picture's width; 0: no face */
     bool detected;           /* the detector ran */
 } fm_report_outlier;
 
+/*
+ * Frames in which the detector ran, by what for. Each frame counts once. That it runs while a face is followed has no
+ * other reason than these.
+ */
+typedef struct fm_report_detections {
+    int64_t searching; /* there was no face to follow */
+    int64_t lost;      /* the face that was followed was lost in this frame */
+    int64_t checking;  /* a face was followed, and the interval said so */
+    int64_t confirmed; /* of these: it saw the same face, so that following it would have done */
+} fm_report_detections;
+
+enum { FM_REPORT_STAGES_MAX = 64, FM_REPORT_OUTLIERS = 10 };
+
 /* How the stages worked together, and what they wasted. */
 typedef struct fm_report_pipeline {
-    const fm_report_stage *stages; /* in the order of flow */
-    size_t stage_count;
-    const fm_report_outlier *outliers; /* slowest first; at most 10 */
-    size_t outlier_count;
+    const fm_report_stage *stages; /* in the order of flow: a stage stands behind the one that feeds it */
+    size_t stage_count;            /* FM_REPORT_STAGES_MAX at most */
+    const fm_report_outlier *outliers; /* slowest first */
+    size_t outlier_count;          /* FM_REPORT_OUTLIERS at most; 0 also where merged runs are of several clips */
     int processors;                /* that the process may use; 0: not known */
     double process_cpu_seconds;    /* CPU time of the process while the stages ran, helper threads too; 0: not known */
-    double frame_p50, frame_p99;   /* work on a frame, as an outlier's seconds */
+    double frame_p50, frame_p99;   /* work on a frame, as an outlier's seconds; NaN: not known, as of merged runs */
     int64_t frame_bytes_copied;    /* bytes that our own code copies a frame without changing them */
-    int64_t allocations, allocation_frames; /* allocations of our own code after warm-up, over so many frames */
-    int64_t rss_first, rss_last;   /* resident bytes after warm-up and at the end */
+    int64_t allocations, allocation_frames; /* of picture buffers for frames, after warm-up; over so many frames */
+    int64_t rss_first, rss_last;   /* resident bytes after warm-up and when the last frame was read; 0: not known */
     int64_t rss_frames;            /* frames between both */
+    int64_t frames_converted;      /* that were turned, scaled or converted after decoding, once each */
+    int64_t frames_cropped_again;  /* for the landmark network, in the same frame: after a detection, for a better crop */
+    fm_report_detections detections;
 } fm_report_pipeline;
 
 /* Sampled runs of FaceMesh are operations FaceMesh_ops_sample (with a prefix, as the others). */

@@ -46,6 +46,40 @@ static const fm_report_model sample_models[] = {
                .causes = sample_causes, .cause_count = 2}},
     {.name = "BlazeFace", .file = "face_detection_short_range.onnx", .backend = "onnx_cpu", .load_seconds = 0.0102},
 };
+static const fm_report_stage sample_stages[] = {
+    {.name = "reader", .pictures = 8, .frames = 971, .busy_seconds = 4.5, .blocked_seconds = 110.25, .cpu_seconds = 4.125,
+     .service_mean = 0.0046, .service_stddev = 0.001, .service_p99 = 0.0123, .held = 2},
+    {.name = "analysis", .after = "reader", .queue = 3, .frames = 971, .busy_seconds = 118.5, .starved_seconds = 1.0 / 3,
+     .blocked_seconds = 0.5, .cpu_seconds = 101.5, .ready_seconds = 2.25, .service_mean = 0.122, .service_stddev = 0.02,
+     .service_p99 = 0.25, .held = 900},
+    {.name = "left mirror", .after = "analysis", .queue = 3, .pictures = 4, .frames = 970, .busy_seconds = 30,
+     .starved_seconds = 88, .blocked_seconds = 1, .cpu_seconds = 29, .service_mean = 0.03, .service_stddev = 0.004,
+     .service_p99 = 0.05, .held = 69},
+};
+static const fm_report_outlier sample_outliers[] = {
+    {.frame = 0, .timestamp = 0, .seconds = 0.61, .stage = "analysis", .stage_seconds = 0.55, .faces = 1, .face_size = 0.21,
+     .detected = true},
+    {.frame = 612, .timestamp = 61.23456, .seconds = 0.4, .stage = "left mirror", .stage_seconds = 0.3},
+};
+static const fm_report_pipeline sample_pipeline = {
+    .stages = sample_stages,
+    .stage_count = 3,
+    .outliers = sample_outliers,
+    .outlier_count = 2,
+    .processors = 6,
+    .process_cpu_seconds = 312.5,
+    .frame_p50 = 0.15,
+    .frame_p99 = 0.3,
+    .frame_bytes_copied = 5 * 1024 * 1024,
+    .allocations = 3,
+    .allocation_frames = 875,
+    .rss_first = 200 * 1024 * 1024,
+    .rss_last = 201 * 1024 * 1024,
+    .rss_frames = 875,
+    .frames_converted = 971,
+    .frames_cropped_again = 2,
+    .detections = {.searching = 1, .lost = 1, .checking = 64, .confirmed = 63},
+};
 static const char *const sample_notes[] = {"This is a debug build: times mean little."};
 
 static inline fm_report_run sample_run(void)
@@ -68,6 +102,7 @@ static inline fm_report_run sample_run(void)
         .threads = 6,
         .models = sample_models,
         .model_count = 2,
+        .pipeline = &sample_pipeline,
         .notes = sample_notes,
         .note_count = 1,
     };
