@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "advice/what_if_print.h"
 #include "cli/cli.h"
 #include "cli/output_stream.h"
 #include "cli/profiles.h"
@@ -28,6 +29,14 @@ static const char help[] =
     "          perfetto    Perfetto's protobuf, for long runs\n"
     "          speedscope, folded\n"
     "          compat      every sample, in the shape {timings, memory, counts}\n"
+    "      --what-if CHANGES\n"
+    "        predicts the speed of the run if operations of it were faster, slower, or absent, by a\n"
+    "        simulation of its stages, threads and queues; as text or json. Several by comma:\n"
+    "          MTL=2x      a model, operation, category or stage twice as fast (0.5x: half as fast)\n"
+    "          debug=off   not done at all\n"
+    "          MTL=+3ms    a call takes so much more (-3ms: less, 3ms: exactly that; s, ms, us)\n"
+    "        ':cpu' or ':wait' behind a change: its time is a processor's, or is not. The option may\n"
+    "        be repeated, each time as a question of its own.\n"
     "  -o, --output OUT    where to write (replaced when it is there; default: stdout)\n"
     "      --subtract-cost take the profiler's own cost out of the figures of a profile\n"
     "  For text:\n"
@@ -56,9 +65,10 @@ typedef struct report_command {
     const char *output;
     fm_report_options text;
     bool sort_given, subtract_cost, help;
+    fm_cli_words what_if;
 } report_command;
 
-enum { OPT_SORT = 256, OPT_PERCENTILES, OPT_SELF, OPT_SUBTRACT };
+enum { OPT_SORT = 256, OPT_PERCENTILES, OPT_SELF, OPT_SUBTRACT, OPT_WHAT_IF };
 
 static format find_format(const char *name)
 {
@@ -100,6 +110,8 @@ static int take_option(int c, char **argv, report_command *command)
     case OPT_SUBTRACT:
         command->subtract_cost = true;
         return -1;
+    case OPT_WHAT_IF:
+        return fm_cli_words_add(&command->what_if, optarg, "report", "--what-if");
     default:
         return fm_cli_bad_option("report", c, argv);
     }
@@ -117,6 +129,11 @@ static fm_status printed(int result, fm_error *err)
 static fm_status write_profile(FILE *out, const fm_profile *profile, const report_command *command, const char *title,
                                fm_error *err)
 {
+    if (command->what_if.count > 0) {
+        const fm_what_if_options options = {.json = command->format == JSON, .utf8 = command->text.utf8};
+        return fm_what_if_print(out, &profile->run, profile->snapshot, command->what_if.list,
+                                (size_t)command->what_if.count, &options, err);
+    }
     switch (command->format) {
     case JSON:
         return fm_profile_write(out, profile, err);
@@ -218,6 +235,8 @@ static int check_format(report_command *command, bool trace, const char *path)
                             path, name);
     if (command->format != TEXT && (command->sort_given || command->text.percentiles || command->text.self))
         return fm_cli_usage("report", "--sort, --percentiles and --self are for --format text");
+    if (command->what_if.count > 0 && (trace || (command->format != TEXT && command->format != JSON)))
+        return fm_cli_usage("report", "--what-if is for profiles, and for --format text or json");
     if (trace && command->subtract_cost)
         return fm_cli_usage("report", "--subtract-cost is for profiles, and '%s' is a trace", path);
     if (command->format == PERFETTO && (!command->output || strcmp(command->output, "-") == 0) && isatty(STDOUT_FILENO))
@@ -234,6 +253,7 @@ int fm_cmd_report(int argc, char **argv)
         {"percentiles", no_argument, NULL, OPT_PERCENTILES},
         {"self", no_argument, NULL, OPT_SELF},
         {"subtract-cost", no_argument, NULL, OPT_SUBTRACT},
+        {"what-if", required_argument, NULL, OPT_WHAT_IF},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
