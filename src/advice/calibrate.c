@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Of one run of the simulation after another: enough to be within a part in a thousand. */
-enum { WAIT_STEPS = 12, LOAD_STEPS = 12 };
+/* Of one run of the simulation after another: enough to be within some parts in a thousand. */
+enum { WAIT_STEPS = 12, LOAD_STEPS = 12, SPREAD_STEPS = 7, ROUNDS = 2 };
 #define WAIT_STEP 0.7    /* of the gap that is closed at each; a whole one swings */
 #define WAIT_GOOD 1e-3   /* of a stage's work: near enough */
 #define LOAD_MAX 64.0    /* threads of others */
@@ -59,7 +59,7 @@ static fm_status take_stage(const fm_report_run *run, size_t index, double frame
     const double busy = from->busy_seconds / frames;
     out->busy[index] = busy;
     to->cpu = out->cpu_known ? fmin(from->cpu_seconds / frames, busy) : busy;
-    to->spread = from->service_stddev;
+    out->variation[index] = from->service_mean > 0 ? from->service_stddev / from->service_mean : 0;
     return FM_OK;
 }
 
@@ -95,11 +95,19 @@ static void set_waits(const fm_report_run *run, fm_calibration *c)
     }
 }
 
-/* Finds what the stages wait for such that they are at work as long as was recorded. */
-static bool fit_waits(const fm_report_run *run, fm_calibration *c)
+static bool simulate(fm_calibration *c)
 {
-    set_waits(run, c);
-    bool good = fm_simulate(&c->model, &c->result), moved = true;
+    for (size_t i = 0; i < c->model.stage_count; i++) {
+        fm_sim_stage *stage = &c->model.stages[i];
+        stage->spread = c->spread * c->variation[i] * (stage->cpu + stage->wait);
+    }
+    return fm_simulate(&c->model, &c->result);
+}
+
+/* Finds what the stages wait for such that they are at work as long as was recorded. */
+static bool fit_waits(fm_calibration *c)
+{
+    bool good = simulate(c), moved = true;
     for (int step = 0; step < WAIT_STEPS && good && moved; step++) {
         moved = false;
         for (size_t i = 0; i < c->model.stage_count; i++) {
@@ -109,7 +117,7 @@ static bool fit_waits(const fm_report_run *run, fm_calibration *c)
             moved = moved || fabs(wait - stage->wait) > WAIT_GOOD * c->busy[i];
             stage->wait = wait;
         }
-        good = fm_simulate(&c->model, &c->result);
+        good = simulate(c);
     }
     return good;
 }
@@ -132,21 +140,58 @@ static double recorded_delay(const fm_report_run *run, const fm_calibration *c)
 }
 
 /* The more threads of others take part, the longer ours are delayed. */
-static bool fit(const fm_report_run *run, fm_calibration *c)
+static bool fit_load(const fm_report_run *run, fm_calibration *c)
 {
     const double wanted = c->ready_known ? recorded_delay(run, c) : 0;
     double low = 0, high = LOAD_MAX;
-    bool good = fit_waits(run, c);
+    c->model.load = 0;
+    bool good = fit_waits(c);
     if (!good || delayed(c) >= wanted)
         return good;
     for (int step = 0; step < LOAD_STEPS && good; step++) {
         c->model.load = low + (high - low) / (step == 0 ? 16 : 2); /* as a rule there are few */
-        good = fit_waits(run, c);
+        good = fit_waits(c);
         if (delayed(c) < wanted)
             low = c->model.load;
         else
             high = c->model.load;
     }
+    return good;
+}
+
+/*
+ * How much times vary from frame to frame costs time, too. A part of that is the work's own; the rest came from sharing
+ * processors, which the simulation does by itself. How much is found such that the run takes as long as it did.
+ */
+static bool fit_spread(fm_calibration *c)
+{
+    double low = 0, high = 1;
+    c->spread = 1;
+    bool good = fit_waits(c);
+    if (!good || c->result.seconds <= c->seconds)
+        return good;
+    fm_calibration best = *c;
+    for (int step = 0; step < SPREAD_STEPS && good; step++) {
+        c->spread = (low + high) / 2;
+        good = fit_waits(c);
+        if (c->result.seconds < c->seconds)
+            low = c->spread;
+        else
+            high = c->spread;
+        if (fabs(c->result.seconds - c->seconds) < fabs(best.result.seconds - c->seconds))
+            best = *c;
+    }
+    *c = best;
+    return good;
+}
+
+static bool fit(const fm_report_run *run, fm_calibration *c)
+{
+    bool good = true;
+    c->spread = 0.5;
+    set_waits(run, c);
+    for (int round = 0; round < ROUNDS && good; round++)
+        good = fit_load(run, c) && fit_spread(c);
     return good;
 }
 

@@ -14,7 +14,7 @@
 #include "advice/simulate.h"
 #include "report/report.h"
 
-enum { STAGES = 8, FRAMES = 600 };
+enum { STAGES = 8, FRAMES = 400 };
 
 static const struct {
     const char *name, *after;
@@ -83,7 +83,8 @@ static inline void record(sample *s, const fm_sim_model *truth, bool ready_known
             .pictures = structure[i].pictures, .frames = FRAMES, .busy_seconds = r.stages[i].busy,
             .cpu_seconds = stage->cpu * FRAMES, .starved_seconds = r.stages[i].starved,
             .blocked_seconds = r.stages[i].blocked, .ready_seconds = ready_known ? r.stages[i].delayed : 0,
-            .service_mean = r.stages[i].busy / FRAMES, .service_stddev = stage->spread,
+            .service_mean = r.stages[i].busy / FRAMES,
+            .service_stddev = stage->spread / (stage->cpu + stage->wait) * r.stages[i].busy / FRAMES,
         };
         cpu += (stage->cpu + stage->helper) * FRAMES;
     }
