@@ -349,8 +349,9 @@ static void reflected_run(const plane_job *p, uint8_t *row, int y, run r)
 /*
  * Splits a row at the line: reflected run, seam, kept run, in the order in
  * which they lie. A sample on the line itself is kept where there is no seam.
+ * Returns the length of the kept run.
  */
-static void mirror_row(const plane_job *p, int y)
+static size_t mirror_row(const plane_job *p, int y)
 {
     const uint8_t *src = p->src + y * p->src_stride;
     uint8_t *dst = p->dst + y * p->dst_stride;
@@ -368,8 +369,10 @@ static void mirror_row(const plane_job *p, int y)
 
     reflected_run(p, dst, y, lost);
     general_run(p, dst, y, seam.from, seam.to);
-    if (kept.to > kept.from)
-        memcpy(dst + kept.from, src + kept.from, (size_t)(kept.to - kept.from));
+    const size_t length = kept.to > kept.from ? (size_t)(kept.to - kept.from) : 0;
+    if (length > 0)
+        memcpy(dst + kept.from, src + kept.from, length);
+    return length;
 }
 
 /* --- pictures -------------------------------------------------------- */
@@ -436,36 +439,39 @@ static void pad_plane(const fm_image *src, fm_image *dst, int plane)
         memcpy(base + h * stride, base + (h - 1) * stride, (size_t)dw);
 }
 
-void fm_copy_yuv420(const fm_image *src, fm_image *dst)
+size_t fm_copy_yuv420(const fm_image *src, fm_image *dst)
 {
+    size_t copied = 0;
     assert(sizes_fit(src, dst));
     if (!sizes_fit(src, dst))
-        return;
+        return 0;
     for (int plane = 0; plane < 3; plane++) {
         const size_t w = (size_t)plane_extent(src->width, plane);
         const int h = plane_extent(src->height, plane);
         for (int y = 0; y < h; y++)
             memcpy(dst->plane[plane] + y * dst->stride[plane],
                    src->plane[plane] + y * src->stride[plane], w);
+        copied += w * (size_t)h;
         pad_plane(src, dst, plane);
     }
+    return copied;
 }
 
-void fm_mirror_yuv420(const fm_image *src, fm_image *dst, const fm_line *line, fm_side keep,
-                      double seam)
+size_t fm_mirror_yuv420(const fm_image *src, fm_image *dst, const fm_line *line, fm_side keep,
+                        double seam)
 {
+    size_t kept = 0;
     assert(sizes_fit(src, dst));
     if (!sizes_fit(src, dst))
-        return;
+        return 0;
     if (!isfinite(line->ox) || !isfinite(line->oy) || !isfinite(line->dx) || !isfinite(line->dy) ||
-        !isfinite(seam)) {
-        fm_copy_yuv420(src, dst);
-        return;
-    }
+        !isfinite(seam))
+        return fm_copy_yuv420(src, dst);
     for (int plane = 0; plane < 3; plane++) {
         const plane_job job = make_job(src, dst, plane, line, keep, seam);
         for (int y = 0; y < job.height; y++)
-            mirror_row(&job, y);
+            kept += mirror_row(&job, y);
         pad_plane(src, dst, plane);
     }
+    return kept;
 }

@@ -24,12 +24,12 @@
  * `keep` names the patient's half that stays: FM_SIDE_LEFT makes the
  * left-mirrored picture. Both images are YUV420P; dst has the size of src, or
  * is one column and/or row larger (even sizes for encoders), which repeats the
- * edge. src and dst do not overlap.
+ * edge. src and dst do not overlap. Returns how many bytes were copied as they are: the kept half's.
  */
-void fm_mirror_yuv420(const fm_image *src, fm_image *dst, const fm_line *line, fm_side keep,
-                      double seam);
+size_t fm_mirror_yuv420(const fm_image *src, fm_image *dst, const fm_line *line, fm_side keep,
+                        double seam);
 
-/* Copies src into dst under the same size rule: a frame without a face. */
-void fm_copy_yuv420(const fm_image *src, fm_image *dst);
+/* Copies src into dst under the same size rule: a frame without a face. Returns how many bytes. */
+size_t fm_copy_yuv420(const fm_image *src, fm_image *dst);
 
 #endif

@@ -48,6 +48,9 @@ struct fm_tracker {
     bool anew;           /* roi is of a detection, not of the landmarks before */
     bool lost_following; /* a followed face was not there */
     bool detected;
+    fm_detect_cause cause;
+    bool confirmed;
+    int seen_faces, looks;
     bool has_detection;  /* of this face, in this frame: */
     fm_box detection;
     bool found;
@@ -143,7 +146,9 @@ bool fm_tracker_begin(fm_tracker *t, int width, int height, double seconds, fm_r
     t->width = width;
     t->height = height;
     t->seconds = seconds;
-    t->detected = t->has_detection = false;
+    t->detected = t->has_detection = t->confirmed = false;
+    t->cause = FM_DETECT_NONE;
+    t->seen_faces = t->looks = 0;
     t->found = false;
     t->lost_following = false;
     t->anew = false;
@@ -202,6 +207,9 @@ bool fm_tracker_detected(fm_tracker *t, const fm_detection *detections, int coun
     const bool checks = t->checking;
     const int followed = checks ? find_followed(t, detections, count) : -1;
     t->checking = false;
+    t->cause = checks ? FM_DETECT_CHECK : t->lost_following ? FM_DETECT_LOST : FM_DETECT_SEARCH;
+    t->confirmed = followed >= 0;
+    t->seen_faces = count;
     fm_roi at;
     if (followed >= 0) {
         const bool usable = take_detection(t, &detections[followed], &at);
@@ -267,6 +275,7 @@ void fm_tracker_landmarks(fm_tracker *t, const fm_point3 *points, float presence
     if (!t->looking)
         return;
     t->looking = false;
+    t->looks++;
     t->has_presence = !isnan(presence);
     const bool present = t->has_presence ? presence >= t->options.min_presence : true;
     if (present && take_points(t, points) && (t->has_presence || looks_like_the_face(t))) {
@@ -336,6 +345,10 @@ void fm_tracker_end(fm_tracker *t, fm_face *face)
 {
     face->found = t->found;
     face->detected = t->detected;
+    face->cause = t->cause;
+    face->confirmed = t->confirmed;
+    face->seen = t->seen_faces;
+    face->looks = t->looks;
     face->confidence = t->confidence;
     face->roi = t->roi;
     face->count = 0;

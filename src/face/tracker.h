@@ -37,9 +37,21 @@
 
 #define FM_TRACKER_SAME_FACE 0.3
 
+/* Why the detector ran in a frame. */
+typedef enum fm_detect_cause {
+    FM_DETECT_NONE,   /* it did not */
+    FM_DETECT_SEARCH, /* there was no face to follow */
+    FM_DETECT_LOST,   /* the followed face was not there */
+    FM_DETECT_CHECK   /* detect_every said so, while a face was followed */
+} fm_detect_cause;
+
 typedef struct fm_face {
     bool found;       /* landmarks are valid and of this frame */
     bool detected;    /* the detector had to run in this frame */
+    fm_detect_cause cause; /* why */
+    bool confirmed;   /* FM_DETECT_CHECK: it saw the face that was followed */
+    int seen;         /* faces that it saw */
+    int looks;        /* of the landmark network in this frame */
     float confidence; /* 0..1: presence score; the latest detection's score where there is none; 0 when not found */
     int count;        /* landmarks, 0 when not found */
     fm_point3 raw[FM_LANDMARKS_MAX];    /* as measured in this frame */

@@ -35,6 +35,7 @@ struct fm_stage {
 };
 
 struct fm_ledger {
+    uint64_t (*now)(void);
     fm_stage stages[FM_LEDGER_STAGES];
     int stage_count, branches;
     fm_trip trips[FM_LEDGER_TRIPS];
@@ -80,11 +81,12 @@ static double quantile(const durations *d, double share)
 
 /* --- set-up ------------------------------------------------------------------ */
 
-fm_status fm_ledger_create(fm_ledger **out, fm_error *err)
+fm_status fm_ledger_create(fm_ledger **out, uint64_t (*now)(void), fm_error *err)
 {
     *out = calloc(1, sizeof **out);
     if (!*out)
         return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the record of the stages");
+    (*out)->now = now ? now : fmp_now;
     for (int i = 0; i < FM_LEDGER_TRIPS; i++)
         (*out)->trips[i].frame = NO_FRAME;
     return FM_OK;
@@ -111,7 +113,7 @@ fm_stage *fm_ledger_add(fm_ledger *l, const char *name, const fm_stage *after, i
 
 void fm_ledger_start(fm_ledger *l)
 {
-    const uint64_t now = fmp_now();
+    const uint64_t now = l->now();
     l->cpu_began = fm_process_cpu_seconds();
     l->branches = 0;
     for (int i = 0; i < l->stage_count; i++) {
@@ -143,12 +145,12 @@ static void cover_until(fm_ledger *l, uint64_t now)
 
 void fm_ledger_work_begins(fm_ledger *l)
 {
-    cover_from(l, fmp_now());
+    cover_from(l, l->now());
 }
 
 void fm_ledger_work_ends(fm_ledger *l)
 {
-    cover_until(l, fmp_now());
+    cover_until(l, l->now());
 }
 
 double fm_ledger_covered_seconds(const fm_ledger *l)
@@ -186,7 +188,7 @@ void fm_stage_enter(fm_stage *stage, fm_stage_state state)
 {
     if (state == stage->state)
         return;
-    const uint64_t now = fmp_now();
+    const uint64_t now = stage->ledger->now();
     stage->spent_ns[stage->state] += now - stage->since_ns;
     stage->since_ns = now;
     if (stage->state == FM_STAGE_BUSY)

@@ -75,7 +75,8 @@ typedef struct fm_pipeline {
     atomic_bool interrupted;
 
     /* written by their stage, read after it ended */
-    int64_t frames_read, frames_with_face, frames_detected;
+    int64_t frames_read, frames_with_face, frames_detected, frames_cropped_again;
+    fm_report_detections detections;
 
     pthread_mutex_t callback_lock; /* held while on_progress or on_warning runs */
     pthread_mutex_t end_lock; /* stages that still run; the caller waits for none */

@@ -148,6 +148,9 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
 
     fm_report_pipeline pipeline;
     fm_ledger_report(p->ledger, &pipeline);
+    pipeline.frames_converted = fm_reader_info(p->reader)->converted ? p->frames_read : 0;
+    pipeline.frames_cropped_again = p->frames_cropped_again;
+    pipeline.detections = p->detections;
     const fm_report_run run = {
         .program_version = FM_VERSION,
         .input = fm_path_name(p->options->input),

@@ -14,7 +14,7 @@ fm_status fm_pipeline_open_ledger(fm_pipeline *p, fm_error *err)
 {
     static const char *const draw_names[FM_LANES] = {"left mirror", "right mirror", "debug"};
     static const char *const encode_names[FM_LANES] = {"left encoder", "right encoder", "debug encoder"};
-    fm_status status = fm_ledger_create(&p->ledger, err);
+    fm_status status = fm_ledger_create(&p->ledger, NULL, err);
     if (status != FM_OK)
         return status;
     p->reading = fm_ledger_add(p->ledger, "reader", NULL, 0, FM_WORKS);
@@ -182,6 +182,17 @@ static fm_status write_landmarks(fm_pipeline *p, const fm_work *work, fm_error *
     return status == FM_OK ? fm_landmarks_csv_frame(p->landmarks, work, scores, err) : status;
 }
 
+static void count_content(fm_pipeline *p, const fm_face *face)
+{
+    p->frames_with_face += face->found;
+    p->frames_detected += face->detected;
+    p->frames_cropped_again += face->looks > 1;
+    p->detections.searching += face->cause == FM_DETECT_SEARCH;
+    p->detections.lost += face->cause == FM_DETECT_LOST;
+    p->detections.checking += face->cause == FM_DETECT_CHECK;
+    p->detections.confirmed += face->confirmed;
+}
+
 static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
 {
     FMP_SCOPE("ANALYSIS", "analyse_frame");
@@ -190,8 +201,7 @@ static fm_status analyse(fm_pipeline *p, fm_work *work, fm_error *err)
     fm_status status = fm_analysis_frame(p->analysis, work, err);
     if (status == FM_OK && p->landmarks)
         status = write_landmarks(p, work, err);
-    p->frames_with_face += work->face.found;
-    p->frames_detected += work->face.detected;
+    count_content(p, &work->face);
     return status;
 }
 
@@ -210,7 +220,7 @@ static void describe_content(const fm_pipeline *p, const fm_work *work)
     if (!trip)
         return;
     trip->detected = face->detected;
-    trip->faces = face->found;
+    trip->faces = face->seen > 0 ? face->seen : face->found;
     if (face->found)
         trip->face_size = canthi_distance(face->raw, fm_face_models_topology(p->models)) / work->image.width;
 }
@@ -260,17 +270,17 @@ static void draw_mirror(const fm_lane *lane, fm_work *work, fm_image *picture)
     follow_frame(lane->pipeline, work, FMP_FLOW_STEP);
     fm_stage_slow_down(lane->draw);
     const fm_side keep = lane->kind == FM_LANE_LEFT ? FM_SIDE_LEFT : FM_SIDE_RIGHT;
-    if (work->has_line)
-        fm_mirror_yuv420(&work->image, picture, &work->line, keep, FM_MIRROR_SEAM_DEFAULT);
-    else
-        fm_copy_yuv420(&work->image, picture);
+    const size_t kept =
+        work->has_line ? fm_mirror_yuv420(&work->image, picture, &work->line, keep, FM_MIRROR_SEAM_DEFAULT)
+                       : fm_copy_yuv420(&work->image, picture);
+    fm_stage_copied(lane->draw, kept);
 }
 
 static void draw_debug(const fm_lane *lane, fm_work *work, fm_image *picture)
 {
     {
         FMP_SCOPE("MEMORY_OPERATIONS", "frame_copy");
-        fm_copy_yuv420(&work->image, picture);
+        fm_stage_copied(lane->draw, fm_copy_yuv420(&work->image, picture));
     }
     FMP_SCOPE_SITE(lane->draw_site);
     follow_frame(lane->pipeline, work, FMP_FLOW_STEP);

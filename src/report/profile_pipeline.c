@@ -279,9 +279,10 @@ static bool merge_outliers(fm_profile *out, fm_report_pipeline *sum, const fm_re
 static void merge_figures(fm_report_pipeline *sum, const fm_report_pipeline *from, int64_t frames, int64_t more)
 {
     const double share = fmp_ratio((double)more, (double)frames + (double)more);
-    const double apart = (double)from->frame_bytes_copied - (double)sum->frame_bytes_copied;
-    if (isfinite(share))
-        sum->frame_bytes_copied += (int64_t)(share * apart);
+    const double old = (double)sum->frame_bytes_copied;
+    const double mean = old + share * ((double)from->frame_bytes_copied - old);
+    if (isfinite(mean))
+        sum->frame_bytes_copied = mean < 9e18 ? (int64_t)mean : INT64_MAX;
     sum->processors = sum->processors == from->processors ? sum->processors : 0;
     sum->process_cpu_seconds = add_known(sum->process_cpu_seconds, from->process_cpu_seconds);
     sum->frame_p50 = sum->frame_p99 = (double)NAN;

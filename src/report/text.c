@@ -26,5 +26,6 @@ fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_repor
     errno = 0;
     fm_text_summary(out, snapshot, run, tables.utf8);
     fm_text_models(out, snapshot, run, tables.utf8);
+    fm_text_pipeline(out, run, tables.utf8);
     return fm_stream_status(out, "the report", err);
 }

@@ -218,7 +218,10 @@ static void test_upright_is_exactly_symmetric(void **state)
     for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++)
         for (int keep = FM_SIDE_LEFT; keep <= FM_SIDE_RIGHT; keep++) {
             const fm_line line = {positions[i], 20, 0, 1};
-            fm_mirror_yuv420(&src.image, &dst.image, &line, (fm_side)keep, FM_MIRROR_SEAM_DEFAULT);
+            const size_t kept = fm_mirror_yuv420(&src.image, &dst.image, &line, (fm_side)keep, FM_MIRROR_SEAM_DEFAULT);
+            /* The half's width but for the seam, in one plane of 40 rows and two of 20. */
+            const double half = keep == FM_SIDE_LEFT ? 120 - positions[i] : positions[i];
+            assert_true(fabs((double)kept - 60 * (half - FM_MIRROR_SEAM_DEFAULT)) <= 60);
             const int twice = (int)(2 * positions[i]);
             int compared = 0;
             for (int y = 0; y < 40; y++)
@@ -461,7 +464,7 @@ static void test_padding(void **state)
         const fm_line line = line_through(14.2, 9, 8);
         for (int copy = 0; copy <= 1; copy++) {
             if (copy) {
-                fm_copy_yuv420(&src.image, &same.image);
+                assert_int_equal(fm_copy_yuv420(&src.image, &same.image), w * h + 2 * ((w + 1) / 2) * ((h + 1) / 2));
                 fm_copy_yuv420(&src.image, &large.image);
             } else {
                 fm_mirror_yuv420(&src.image, &same.image, &line, FM_SIDE_LEFT, FM_MIRROR_SEAM_DEFAULT);

@@ -246,6 +246,9 @@ static void test_detects_once_then_follows(void **state)
         assert_int_equal(n.landmarker, 1);
         assert_true(face.found);
         assert_int_equal(face.detected, i == 0);
+        assert_int_equal(face.cause, i == 0 ? FM_DETECT_SEARCH : FM_DETECT_NONE);
+        assert_int_equal(face.seen, i == 0);
+        assert_int_equal(face.looks, 1);
         assert_int_equal(face.count, COUNT);
         assert_float_equal(face.confidence, fm_sigmoid(9.0f), 1e-6);
         assert_true(farthest(face.raw, s.points) < 1e-3);
@@ -271,6 +274,8 @@ static void test_second_chance_in_the_same_frame(void **state)
     assert_int_equal(n.landmarker, 2);
     assert_false(face.found);
     assert_true(face.detected);
+    assert_int_equal(face.cause, FM_DETECT_LOST);
+    assert_int_equal(face.looks, 2);
     assert_int_equal(face.count, 0);
     assert_true(face.confidence == 0.0f);
     /* An empty picture: one detection a frame, nothing else. */

@@ -167,6 +167,8 @@ static void test_crop_between_detections(void **state)
         assert_true(face.found);
         assert_int_equal(f.detector_ran, i % EVERY == 0);
         assert_int_equal(face.detected, f.detector_ran);
+        assert_int_equal(face.cause, i == 0 ? FM_DETECT_SEARCH : f.detector_ran ? FM_DETECT_CHECK : FM_DETECT_NONE);
+        assert_int_equal(face.confirmed, f.detector_ran && i > 0);
         assert_true(face.confidence == 0.9f); /* the latest detection's score */
         if (f.detector_ran)
             assert_true(fm_star_roi(&box, &expected));

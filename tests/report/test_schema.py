@@ -48,6 +48,7 @@ class Schema(h.Case):
             self.good_run(self.clip, '-o', out, '-q', *args)
             profile = self.check(os.path.join(out, 'face_profile.json'))
             self.assertEqual(profile['run']['frames'], 8)
+            self.assertEqual({s['frames'] for s in profile['pipeline']['stages']}, {8})
             for category in profile['categories']:
                 for operation in category['operations']:
                     self.assertEqual(sum(n for _, n in operation['histogram']), operation['count'])
@@ -77,6 +78,10 @@ class Schema(h.Case):
                        lambda p: p['metrics'][0].pop('mean'), lambda p: p['metrics'][1].update(mean=1.0),
                        lambda p: p['categories'][0]['operations'][0]['histogram'].append([2752, 1]),
                        lambda p: p['categories'][0]['operations'][0].update(extra=1),
+                       lambda p: p.pop('pipeline'), lambda p: p['pipeline']['stages'][0].update(held=-1),
+                       lambda p: p['pipeline']['stages'][0].pop('after'), lambda p: p['pipeline'].update(extra=1),
+                       lambda p: p['pipeline']['slowest_frames'][0].update(detected=1),
+                       lambda p: p['pipeline']['detections'].pop('lost'),
                        lambda p: p['threads'][0].update(busy_seconds='1')):
             other = copy.deepcopy(profile)
             change(other)
