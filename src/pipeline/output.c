@@ -180,14 +180,17 @@ void fm_output_abort(fm_output *o)
     fm_queue_abort(o->queue);
 }
 
-static fm_status encode_item_now(fm_output *o, const fm_stage *stage, const encode_item *item, fm_error *err)
+static fm_status encode_item_now(fm_output *o, fm_stage *stage, const encode_item *item, fm_error *err)
 {
     FMP_SCOPE_SITE(o->site);
     if (item->packet)
         return fm_writer_audio(o->writer, item->packet, err);
     fmp_flow(o->frame_flow, (uint64_t)item->index, FMP_FLOW_STEP); /* three encoders: none is the end */
     fm_stage_slow_down(stage);
+    const int64_t buffers = fm_writer_buffers(o->writer);
     fm_status status = fm_writer_video(o->writer, item->frame, err);
+    if (fm_writer_buffers(o->writer) > buffers)
+        fm_stage_allocated(stage, item->index);
     if (status == FM_OK)
         atomic_fetch_add(&o->encoded, 1);
     return status;

@@ -244,12 +244,12 @@ fm_status fm_converter_apply(fm_converter *converter, AVFrame *frame, fm_error *
         return fm_fail(err, FM_E_BAD_INPUT, "the picture size changes to %dx%d, which is not "
                        "supported", frame->width, frame->height);
 
-    AVFrame *out = av_frame_alloc();
-    if (!out)
+    if (!converter->out && !(converter->out = av_frame_alloc()))
         return fm_fail(err, FM_E_NO_MEMORY, "no memory to convert a video frame");
+    AVFrame *out = converter->out;
     const int ret = filter(converter, frame, out);
     if (ret < 0) {
-        av_frame_free(&out);
+        av_frame_unref(out);
         return fm_fail(err, fm_av_status(ret, FM_E_BAD_INPUT),
                        "cannot convert a %dx%d %s frame to yuv420p: %s", frame->width,
                        frame->height, av_get_pix_fmt_name((enum AVPixelFormat)frame->format),
@@ -262,11 +262,11 @@ fm_status fm_converter_apply(fm_converter *converter, AVFrame *frame, fm_error *
     tag_output(converter, frame, out);
     av_frame_unref(frame);
     av_frame_move_ref(frame, out);
-    av_frame_free(&out);
     return FM_OK;
 }
 
 void fm_converter_free(fm_converter *converter)
 {
     drop_graph(converter);
+    av_frame_free(&converter->out);
 }

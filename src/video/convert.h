@@ -45,6 +45,7 @@ typedef struct fm_converter {
     int in_width, in_height, in_format; /* what the graph was built for */
     enum AVColorRange in_range;
     enum AVColorSpace in_space;
+    AVFrame *out;      /* what the graph gives, on its way to the caller's frame */
 } fm_converter;
 
 /*

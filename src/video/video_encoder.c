@@ -217,6 +217,7 @@ static int convert_to_nv12(fm_video_encoder *encoder)
     nv12->format = AV_PIX_FMT_NV12;
     nv12->width = encoder->frame->width;
     nv12->height = encoder->frame->height;
+    encoder->buffers++;
     int ret = av_frame_get_buffer(nv12, 0);
     if (ret >= 0)
         ret = sws_scale(encoder->to_nv12, (const uint8_t *const *)encoder->frame->data,

@@ -28,6 +28,7 @@ typedef struct fm_video_encoder {
     struct SwsContext *to_nv12; /* NULL: the encoder takes yuv420p */
     bool upload;                /* frames go to the device's memory */
     AVFrame *frame;             /* the reference that is being sent */
+    int64_t buffers;            /* pictures that were allocated for frames so far */
 } fm_video_encoder;
 
 /* 0 or an AVERROR code. On error everything is released. */

@@ -222,6 +222,11 @@ fm_audio_handling fm_writer_audio_handling(const fm_writer *writer)
     return writer->handling;
 }
 
+int64_t fm_writer_buffers(const fm_writer *writer)
+{
+    return writer->encoder.buffers;
+}
+
 /* --- packets to the file --------------------------------------------- */
 
 /* Takes the packet's reference. 0 or an AVERROR code, errors of earlier buffered writes included. */

@@ -49,6 +49,8 @@ fm_status fm_writer_open(fm_writer **out, const char *path, const fm_writer_opti
                          fm_error *err);
 
 fm_audio_handling fm_writer_audio_handling(const fm_writer *writer);
+/* Pictures that were allocated for frames so far: for encoders that do not take them as they are. */
+int64_t fm_writer_buffers(const fm_writer *writer);
 
 /*
  * Encodes one frame (yuv420p, pts set and rising, duration in AVFrame.duration,

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static atomic_long calls, failing;
+static atomic_long calls, allocations, failing;
 
 void fail_call(long n)
 {
     atomic_store(&calls, 0);
+    atomic_store(&allocations, 0);
     atomic_store(&failing, n);
 }
 
@@ -22,9 +23,20 @@ long calls_made(void)
     return atomic_load(&calls);
 }
 
+long allocations_made(void)
+{
+    return atomic_load(&allocations);
+}
+
 static bool fails(void)
 {
     return atomic_fetch_add(&calls, 1) + 1 == atomic_load(&failing);
+}
+
+static bool fails_to_allocate(void)
+{
+    atomic_fetch_add(&allocations, 1);
+    return fails();
 }
 
 /* Names that the linker gives to a wrapped function and to its wrapper. */
@@ -60,37 +72,37 @@ static void *no_memory(void)
 
 void *__wrap_malloc(size_t size)
 {
-    return fails() ? no_memory() : __real_malloc(size);
+    return fails_to_allocate() ? no_memory() : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return fails() ? no_memory() : __real_calloc(count, size);
+    return fails_to_allocate() ? no_memory() : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-    return fails() ? no_memory() : __real_realloc(old, size);
+    return fails_to_allocate() ? no_memory() : __real_realloc(old, size);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return fails() ? no_memory() : __real_aligned_alloc(alignment, size);
+    return fails_to_allocate() ? no_memory() : __real_aligned_alloc(alignment, size);
 }
 
 char *__wrap_strdup(const char *text)
 {
-    return fails() ? no_memory() : __real_strdup(text);
+    return fails_to_allocate() ? no_memory() : __real_strdup(text);
 }
 
 AVFrame *__wrap_av_frame_alloc(void)
 {
-    return fails() ? no_memory() : __real_av_frame_alloc();
+    return fails_to_allocate() ? no_memory() : __real_av_frame_alloc();
 }
 
 int __wrap_av_frame_get_buffer(AVFrame *frame, int align)
 {
-    return fails() ? AVERROR(ENOMEM) : __real_av_frame_get_buffer(frame, align);
+    return fails_to_allocate() ? AVERROR(ENOMEM) : __real_av_frame_get_buffer(frame, align);
 }
 
 int __wrap_av_frame_copy_props(AVFrame *to, const AVFrame *from)
@@ -105,10 +117,10 @@ int __wrap_av_frame_ref(AVFrame *to, const AVFrame *from)
 
 AVPacket *__wrap_av_packet_alloc(void)
 {
-    return fails() ? no_memory() : __real_av_packet_alloc();
+    return fails_to_allocate() ? no_memory() : __real_av_packet_alloc();
 }
 
 AVPacket *__wrap_av_packet_clone(const AVPacket *packet)
 {
-    return fails() ? no_memory() : __real_av_packet_clone(packet);
+    return fails_to_allocate() ? no_memory() : __real_av_packet_clone(packet);
 }

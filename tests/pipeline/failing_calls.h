@@ -15,5 +15,7 @@
 void fail_call(long n);
 /* Calls since then. */
 long calls_made(void);
+/* Those of them that ask for memory for certain: not references to frames and copies of their properties. */
+long allocations_made(void);
 
 #endif
