@@ -1,7 +1,7 @@
 /*
- * Loads a profile that may come from anywhere. Three steps: the bytes (size,
- * depth, weight of the values) before they are parsed; JSON; and the members, of
- * which each is checked where it is read, with its path for the error.
+ * Loads a profile that may come from anywhere. Two steps: fm_read_document
+ * checks the bytes and parses them; the members are checked where each is
+ * read, with its path for the error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -329,89 +329,18 @@ static void read_snapshot(fm_profile_reader *l, const json_t *root)
 
 /* --- the file ------------------------------------------------------------- */
 
-/* What the byte that begins a value or a member adds to the parsed document, in some 40 bytes. */
-static unsigned weight_of(unsigned char c)
-{
-    switch (c) {
-    case '{':
-        return 8;
-    case '[':
-        return 4;
-    case ':':
-        return 2;
-    case ',':
-    case '"':
-        return 1;
-    default:
-        return 0;
-    }
-}
-
-/* Refuses what would take the parser too much memory or stack. */
-static void check_bytes(fm_profile_reader *l, const unsigned char *data, size_t size)
-{
-    size_t weight = 0, depth = 0;
-    bool in_text = false;
-    if (size > FM_PROFILE_BYTES_MAX)
-        fm_read_bad(l, "", "it has more than %d MiB", FM_PROFILE_BYTES_MAX >> 20);
-    for (size_t i = 0; i < size && l->status == FM_OK; i++) {
-        const unsigned char c = data[i];
-        if (in_text) {
-            if (c == '\\')
-                i++;
-            else
-                in_text = c != '"';
-            continue;
-        }
-        in_text = c == '"';
-        weight += weight_of(c);
-        if (c == '[' || c == '{')
-            depth++;
-        else if (c == ']' || c == '}')
-            depth -= depth > 0;
-        if (depth > FM_PROFILE_DEPTH_MAX)
-            fm_read_bad(l, "", "it nests deeper than %d", FM_PROFILE_DEPTH_MAX);
-        if (weight > FM_PROFILE_WEIGHT_MAX)
-            fm_read_bad(l, "", "it has too many values");
-    }
-}
-
-static void read_document(fm_profile_reader *l, const json_t *root)
-{
-    const char *schema = json_string_value(json_object_get(root, "schema"));
-    if (!json_is_object(root))
-        fm_read_bad(l, "", "it is no JSON object");
-    else if (!schema)
-        fm_read_bad(l, "schema", "is missing");
-    else if (strcmp(schema, FM_PROFILE_SCHEMA) != 0)
-        fm_read_bad(l, "schema", "must be \"" FM_PROFILE_SCHEMA "\", not \"%.60s\"", schema);
-    if (l->status != FM_OK)
-        return;
-    read_facts(l, root);
-    if (l->status == FM_OK)
-        read_snapshot(l, root);
-}
-
 fm_status fm_profile_parse(const void *data, size_t size, const char *name, fm_profile **out, fm_error *err)
 {
     *out = NULL;
     fm_profile *profile = calloc(1, sizeof *profile);
     fm_profile_reader l = {.name = name, .profile = profile, .err = err};
-    json_error_t syntax;
-    json_t *root = NULL;
     if (!profile)
         fm_read_no_memory(&l);
-    else
-        check_bytes(&l, data, size);
-    if (l.status == FM_OK) {
-        root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &syntax);
-        if (root)
-            read_document(&l, root);
-        else if (json_error_code(&syntax) == json_error_out_of_memory)
-            fm_read_no_memory(&l);
-        else
-            fm_read_bad(&l, "", "line %d, column %d: %s", syntax.line, syntax.column, syntax.text);
-    }
+    json_t *root = fm_read_document(&l, data, size, FM_PROFILE_SCHEMA);
+    if (root)
+        read_facts(&l, root);
+    if (l.status == FM_OK)
+        read_snapshot(&l, root);
     json_decref(root);
     if (l.status == FM_OK)
         *out = profile;

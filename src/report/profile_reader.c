@@ -30,8 +30,9 @@ void fm_read_bad(fm_profile_reader *l, const char *key, const char *format, ...)
     if (l->status != FM_OK)
         return;
     const char *dot = *l->path && *key ? "." : "", *space = *l->path || *key ? " " : "";
-    l->status = fm_fail(l->err, FM_E_BAD_INPUT, "'%s' is no whole profile: %s%s%s%s%s; write it anew with 'facemirror run'",
-                        l->name, l->path, dot, key, space, what);
+    l->status = fm_fail(l->err, FM_E_BAD_INPUT, "'%s' is no whole %s: %s%s%s%s%s; write it anew with '%s'", l->name,
+                        l->what ? l->what : "profile", l->path, dot, key, space, what,
+                        l->maker ? l->maker : "facemirror run");
 }
 
 void fm_read_no_memory(fm_profile_reader *l)

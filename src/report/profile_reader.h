@@ -1,7 +1,7 @@
 /*
  * Reads checked members of parsed JSON. The first error stops everything: the
  * functions then do nothing and return 0 or NULL, so that callers look at
- * `status` once, at the end. Internal to the report module.
+ * `status` once, at the end. Internal to the modules that read such documents.
  */
 #ifndef FM_REPORT_PROFILE_READER_H
 #define FM_REPORT_PROFILE_READER_H
@@ -19,7 +19,14 @@ typedef struct fm_profile_reader {
     fm_error *err;
     fm_status status;
     char path[256];      /* of the object being read: "categories[3].operations[0]" */
+    const char *what, *maker; /* for errors; NULL: "profile", "facemirror run" */
 } fm_profile_reader;
+
+/*
+ * Checks the bytes of a document from anywhere (size, depth, weight of the values), parses them, and checks its
+ * schema. The caller frees what it returns; NULL when `status` is set.
+ */
+json_t *fm_read_document(fm_profile_reader *l, const void *data, size_t size, const char *schema);
 
 /* Sets the error unless there is one: `format` says what the member must be. key may be "". */
 void fm_read_bad(fm_profile_reader *l, const char *key, const char *format, ...) FM_PRINTF(3, 4);
