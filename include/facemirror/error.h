@@ -40,7 +40,8 @@ typedef enum fm_status {
     FM_E_NO_MEMORY = -10,  /* an allocation failed */
     FM_E_EXISTS = -11,     /* outputs are there already and --overwrite was not given */
     FM_E_DAMAGED = -12,    /* outputs are whole, but part of the input was unreadable */
-    FM_E_INTERRUPTED = -13 /* stopped by the user; outputs hold what was done */
+    FM_E_INTERRUPTED = -13, /* stopped by the user; outputs hold what was done */
+    FM_E_WORSE = -20       /* compare: slower, or results farther apart, than was allowed */
 } fm_status;
 
 enum { FM_ERROR_MESSAGE_MAX = 1024 };
@@ -65,7 +66,7 @@ fm_status fm_status_from_errno(int errnum, fm_status otherwise);
 
 /*
  * Exit code of a process that ends with `status`: 0 for FM_OK, 130 for
- * FM_E_INTERRUPTED (as shells report Ctrl-C), else the negated value (1..12).
+ * FM_E_INTERRUPTED (as shells report Ctrl-C), else the negated value (1..12, 20).
  */
 int fm_exit_code(fm_status status);
 

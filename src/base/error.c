@@ -65,6 +65,8 @@ const char *fm_status_name(fm_status status)
         return "damaged_input";
     case FM_E_INTERRUPTED:
         return "interrupted";
+    case FM_E_WORSE:
+        return "worse";
     }
     return "unknown";
 }

@@ -37,6 +37,8 @@ static void exit_codes_are_distinct_and_documented(void **state)
     (void)state;
     assert_int_equal(fm_exit_code(FM_OK), 0);
     assert_int_equal(fm_exit_code(FM_E_INTERRUPTED), 130);
+    assert_int_equal(fm_exit_code(FM_E_WORSE), 20);
+    assert_string_equal(fm_status_name(FM_E_WORSE), "worse");
     for (int a = FM_E_INTERRUPTED; a <= FM_OK; a++) {
         assert_string_not_equal(fm_status_name((fm_status)a), "unknown");
         for (int b = FM_E_INTERRUPTED; b < a; b++) {
