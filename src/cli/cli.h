@@ -23,6 +23,8 @@ int fm_cmd_demo_clip(int argc, char **argv);
 int fm_cmd_doctor(int argc, char **argv);
 int fm_cmd_report(int argc, char **argv);
 int fm_cmd_merge(int argc, char **argv);
+int fm_cmd_bench(int argc, char **argv);
+int fm_cmd_compare(int argc, char **argv);
 
 /* Prints "facemirror: MESSAGE" and returns the exit code of the error. */
 int fm_cli_fail(const fm_error *err);
@@ -34,6 +36,9 @@ int fm_cli_usage(const char *command, const char *format, ...) FM_PRINTF(2, 3);
  * commands' option strings begin with ':'. Returns the exit code.
  */
 int fm_cli_bad_option(const char *command, int c, char **argv);
+
+/* getopt_long begins anew, with other arguments. */
+void fm_cli_options_anew(void);
 
 /* Parse a whole argument; false when it is not a number of the range. Decimal point whatever the locale. */
 bool fm_cli_seconds(const char *text, double *out);  /* 0 or more; also M:SS and H:MM:SS */
@@ -54,6 +59,13 @@ int fm_cli_words_add(fm_cli_words *words, const char *word, const char *command,
 /* --ep, --ep-option and --ep-library as a run takes them; points into the words. */
 fm_provider_options fm_cli_providers(const fm_cli_words *ep, const fm_cli_words *options, const fm_cli_words *libraries);
 
+/*
+ * Whether the words behind argv[0] are options that `run` takes for a configuration of a bench: 0, or the exit code
+ * after a message. *pack (models/pack.h): the one that it would run with, the caller's, also after some errors.
+ */
+struct fm_pack;
+int fm_cli_run_check(int argc, char **argv, struct fm_pack **pack);
+
 /* The terminal on `stream` shows UTF-8. False when it is no terminal. */
 bool fm_cli_utf8(FILE *stream);
 
@@ -65,6 +77,9 @@ void fm_interrupt_install(void);
 bool fm_interrupt_wanted(void *unused);
 /* 128 + the signal's number, 0 when none came. */
 int fm_interrupt_exit_code(void);
+
+/* "1:05" or "1:02:03"; "-:--" when it is not known (negative). */
+void fm_cli_duration(char out[16], double seconds);
 
 /* Progress on stderr: one rewritten line on a terminal, plain lines every few seconds elsewhere. */
 typedef struct fm_cli_progress {

@@ -10,6 +10,8 @@
 #include "cli/cli.h"
 #include "cli/output_stream.h"
 #include "cli/run_summary.h"
+#include "inference/provider.h"
+#include "models/pack.h"
 
 static const char help[] =
     "Usage: facemirror [run] VIDEO... [-o DIR] [options]\n"
@@ -300,6 +302,37 @@ static int take_option(int c, char **argv, run_command *command)
             return fm_cli_usage("run", "--%s does not take '%s'", option_name(c), optarg);
         return -1;
     }
+}
+
+static fm_status check_providers(const run_command *command, const fm_pack *pack, fm_error *err)
+{
+    const char *names[FM_PACK_MODELS_MAX];
+    for (int i = 0; i < pack->model_count; i++)
+        names[i] = pack->models[i].name;
+    const fm_provider_options providers = fm_cli_providers(&command->ep, &command->ep_options, &command->ep_libraries);
+    return fm_provider_options_check(&providers, names, (size_t)pack->model_count, err);
+}
+
+int fm_cli_run_check(int argc, char **argv, struct fm_pack **pack)
+{
+    run_command command = {.options = fm_run_defaults()};
+    fm_error err = {0};
+    int c;
+    fm_cli_options_anew();
+    while ((c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
+        if (c == 'o' || c == 'q' || c == 'h' || c == OPT_JSON)
+            return fm_cli_usage("bench", "-o, -q, --json and --help are not for a configuration");
+        const int code = take_option(c, argv, &command);
+        if (code >= 0)
+            return code;
+    }
+    if (optind < argc)
+        return fm_cli_usage("bench", "'%s' is no option of a run; the clip is the same for all configurations",
+                            argv[optind]);
+    fm_status status = fm_pack_find(pack, command.options.models, &err);
+    if (status == FM_OK)
+        status = check_providers(&command, *pack, &err);
+    return status == FM_OK ? 0 : fm_cli_fail(&err);
 }
 
 /* Whether two paths name one folder, however they are spelt. */

@@ -41,6 +41,16 @@ int fm_cli_bad_option(const char *command, int c, char **argv)
                         word);
 }
 
+void fm_cli_options_anew(void)
+{
+#ifdef __APPLE__
+    optreset = 1;
+    optind = 1;
+#else
+    optind = 0;
+#endif
+}
+
 bool fm_cli_number(const char *text, double *out)
 {
     char *end;

@@ -18,6 +18,8 @@ static const char help[] =
     "  facemirror demo-clip -o FILE [options]         make a clip with known motion from a portrait\n"
     "  facemirror report FILE... [--format FORMAT]    show the profile of a run again\n"
     "  facemirror merge FILE.json... -o OUT.json      add up the profiles of several runs\n"
+    "  facemirror bench VIDEO [--config \"NAME: options\"]...  measure runs that can be trusted\n"
+    "  facemirror compare BASE NEW                    what became slower or faster, and how sure that is\n"
     "  facemirror models add|list|remove|verify       model packs: see 'models --help'\n"
     "  facemirror models import FILE.tflite -o FILE.onnx\n"
     "  facemirror models inspect FILE.onnx            what a model is, where it runs, how fast\n"
@@ -31,7 +33,7 @@ static const char help[] =
     "  0 done             1 internal error      2 wrong usage       3 input not found\n"
     "  4 bad input        5 no face             6 cannot write      7 disk full\n"
     "  8 model missing    9 runtime or encoder  10 out of memory    11 output exists\n"
-    "  12 done, but part of the input was damaged\n"
+    "  12 done, but part of the input was damaged                20 compare: worse than allowed\n"
     "  130, 143 stopped by Ctrl-C or SIGTERM; the outputs hold what was done\n";
 
 static const struct {
@@ -39,6 +41,8 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", fm_cmd_run},
+    {"bench", fm_cmd_bench},
+    {"compare", fm_cmd_compare},
     {"demo-clip", fm_cmd_demo_clip},
     {"doctor", fm_cmd_doctor},
     {"models", fm_cmd_models},

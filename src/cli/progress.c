@@ -10,7 +10,7 @@
 
 enum { LINE_MAX_COLUMNS = 160 };
 
-static void format_time(char out[16], double seconds)
+void fm_cli_duration(char out[16], double seconds)
 {
     if (seconds < 0 || seconds > 359999) {
         snprintf(out, 16, "-:--");
@@ -34,8 +34,8 @@ static int terminal_columns(void)
 static void format_line(char *line, size_t size, const fm_progress *s)
 {
     char elapsed[16], eta[16], share[64];
-    format_time(elapsed, s->elapsed);
-    format_time(eta, s->eta);
+    fm_cli_duration(elapsed, s->elapsed);
+    fm_cli_duration(eta, s->eta);
     if (s->total_frames > 0) {
         /* The total is an estimate from the header: never say more than 100 %. */
         double percent = 100.0 * (double)s->frames / (double)s->total_frames;
