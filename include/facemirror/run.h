@@ -63,6 +63,7 @@ typedef struct fm_profile_options {
     bool subtract_cost; /* takes the profiler's own cost out of the figures */
     bool trace;         /* also every single event: STEM_trace.fmptrace and STEM_trace.json */
     bool compat_json;   /* also STEM_profile_compat.json, which holds every sample */
+    const char *rules;  /* file of thresholds for the findings (docs/interpreting.md); NULL: the defaults */
     int ops_every;      /* times of the models' nodes, from one of so many runs (FM_OPS_EVERY, 1: all); 0: none */
 } fm_profile_options;
 

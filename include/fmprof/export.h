@@ -23,6 +23,11 @@ FMP_API_BEGIN
 
 typedef enum fmp_sort { FMP_SORT_TOTAL = 0, FMP_SORT_SELF, FMP_SORT_COUNT, FMP_SORT_MEAN, FMP_SORT_MAX, FMP_SORT_P99, FMP_SORT_NAME } fmp_sort;
 
+/* Text behind the row of an operation, such as "<-- BOTTLENECK". */
+typedef struct fmp_text_mark {
+    const char *category, *operation, *text;
+} fmp_text_mark;
+
 typedef struct fmp_text_options {
     bool utf8;        /* box-drawing rules */
     bool percentiles; /* columns p50 p90 p99 p99.9 instead of Min and Max */
@@ -32,6 +37,8 @@ typedef struct fmp_text_options {
     double covered_seconds; /* with wall_seconds: wall time in which a scope was open; 0: not known */
     const char *const *notes; /* one sentence each, shown first */
     size_t note_count;
+    const fmp_text_mark *marks;
+    size_t mark_count;
 } fmp_text_options;
 
 /* The table of categories and operations, threads and metrics. options may be NULL. */

@@ -41,12 +41,16 @@ int fm_cmd_merge(int argc, char **argv)
 
     fm_error err = {0};
     fm_profile *profile = NULL;
+    fm_advice *advice = NULL;
     fm_cli_output output;
     fm_status status = fm_cli_load_profiles(argv + optind, (size_t)(argc - optind), &profile, &err);
+    if (status == FM_OK)
+        status = fm_cli_advise(profile, NULL, &advice, &err);
     if (status == FM_OK)
         status = fm_cli_output_open(&output, path, &err);
     if (status == FM_OK)
         status = fm_cli_output_close(&output, fm_profile_write(output.stream, profile, &err), &err);
+    fm_advice_free(&advice);
     fm_profile_free(&profile);
     return status == FM_OK ? 0 : fm_cli_fail(&err);
 }

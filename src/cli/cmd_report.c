@@ -39,6 +39,7 @@ static const char help[] =
     "        be repeated, each time as a question of its own.\n"
     "  -o, --output OUT    where to write (replaced when it is there; default: stdout)\n"
     "      --subtract-cost take the profiler's own cost out of the figures of a profile\n"
+    "      --rules FILE    thresholds for the findings of text and json: lines 'name = value'\n"
     "  For text:\n"
     "      --sort KEY      total (default), self, count, mean, max, p99, name\n"
     "      --percentiles   p50, p90, p99 and p99.9 in the place of min and max\n"
@@ -62,13 +63,13 @@ static const struct {
 
 typedef struct report_command {
     format format;
-    const char *output;
+    const char *output, *rules;
     fm_report_options text;
     bool sort_given, subtract_cost, help;
     fm_cli_words what_if;
 } report_command;
 
-enum { OPT_SORT = 256, OPT_PERCENTILES, OPT_SELF, OPT_SUBTRACT, OPT_WHAT_IF };
+enum { OPT_SORT = 256, OPT_PERCENTILES, OPT_SELF, OPT_SUBTRACT, OPT_WHAT_IF, OPT_RULES };
 
 static format find_format(const char *name)
 {
@@ -112,6 +113,9 @@ static int take_option(int c, char **argv, report_command *command)
         return -1;
     case OPT_WHAT_IF:
         return fm_cli_words_add(&command->what_if, optarg, "report", "--what-if");
+    case OPT_RULES:
+        command->rules = optarg;
+        return -1;
     default:
         return fm_cli_bad_option("report", c, argv);
     }
@@ -168,10 +172,13 @@ static fm_status write_trace(FILE *out, const fmp_trace *trace, const report_com
 static fm_status report_profiles(report_command *command, char *const *paths, size_t count, fm_error *err)
 {
     fm_profile *profile = NULL;
+    fm_advice *advice = NULL;
     fm_cli_output output;
     fm_status status = fm_cli_load_profiles(paths, count, &profile, err);
     if (status == FM_OK && command->subtract_cost)
         fmp_snapshot_subtract_cost(profile->snapshot);
+    if (status == FM_OK)
+        status = fm_cli_advise(profile, command->rules, &advice, err);
     if (status == FM_OK)
         status = fm_cli_output_open(&output, command->output, err);
     if (status == FM_OK) {
@@ -180,6 +187,7 @@ static fm_status report_profiles(report_command *command, char *const *paths, si
         status = write_profile(output.stream, profile, command, title, err);
         status = fm_cli_output_close(&output, status, err);
     }
+    fm_advice_free(&advice);
     fm_profile_free(&profile);
     return status;
 }
@@ -237,6 +245,8 @@ static int check_format(report_command *command, bool trace, const char *path)
         return fm_cli_usage("report", "--sort, --percentiles and --self are for --format text");
     if (command->what_if.count > 0 && (trace || (command->format != TEXT && command->format != JSON)))
         return fm_cli_usage("report", "--what-if is for profiles, and for --format text or json");
+    if (command->rules && command->format != TEXT && command->format != JSON)
+        return fm_cli_usage("report", "--rules is for --format text and json");
     if (trace && command->subtract_cost)
         return fm_cli_usage("report", "--subtract-cost is for profiles, and '%s' is a trace", path);
     if (command->format == PERFETTO && (!command->output || strcmp(command->output, "-") == 0) && isatty(STDOUT_FILENO))
@@ -254,6 +264,7 @@ int fm_cmd_report(int argc, char **argv)
         {"self", no_argument, NULL, OPT_SELF},
         {"subtract-cost", no_argument, NULL, OPT_SUBTRACT},
         {"what-if", required_argument, NULL, OPT_WHAT_IF},
+        {"rules", required_argument, NULL, OPT_RULES},
         {"help", no_argument, NULL, 'h'},
         {0},
     };

@@ -58,6 +58,7 @@ static const char help[] =
     "      --profile-percentiles, --profile-self   more columns in the report\n"
     "      --profile-subtract-cost   take the profiler's own cost out of the figures\n"
     "      --profile-ops[=N] times of the models' single operators, from one of N runs (32)\n"
+    "      --rules FILE      thresholds for the findings at the report's end: lines 'name = value'\n"
     "      --profile-json-compat     also STEM_profile_compat.json: every sample\n"
     "  -q, --quiet           no progress, no report; errors only\n"
     "      --json            a machine-readable summary on stdout instead of the report\n";
@@ -94,7 +95,8 @@ enum {
     OPT_SELF,
     OPT_SUBTRACT,
     OPT_COMPAT,
-    OPT_OPS
+    OPT_OPS,
+    OPT_RULES
 };
 
 static const struct option long_options[] = {
@@ -131,6 +133,7 @@ static const struct option long_options[] = {
     {"profile-self", no_argument, NULL, OPT_SELF},
     {"profile-subtract-cost", no_argument, NULL, OPT_SUBTRACT},
     {"profile-ops", optional_argument, NULL, OPT_OPS},
+    {"rules", required_argument, NULL, OPT_RULES},
     {"profile-json-compat", no_argument, NULL, OPT_COMPAT},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -251,6 +254,9 @@ static int take_option(int c, char **argv, run_command *command)
         return -1;
     case OPT_SUBTRACT:
         o->profile.subtract_cost = true;
+        return -1;
+    case OPT_RULES:
+        o->profile.rules = optarg;
         return -1;
     case OPT_COMPAT:
         o->profile.compat_json = true;

@@ -20,3 +20,15 @@ fm_status fm_cli_load_profiles(char *const *paths, size_t count, fm_profile **ou
     free(profiles);
     return status;
 }
+
+fm_status fm_cli_advise(fm_profile *profile, const char *rules_path, fm_advice **out, fm_error *err)
+{
+    fm_advice_rules rules = fm_advice_rules_default();
+    *out = NULL;
+    fm_status status = rules_path ? fm_advice_rules_load(rules_path, &rules, err) : FM_OK;
+    if (status == FM_OK)
+        status = fm_advise(profile->snapshot, &profile->run, &rules, out, err);
+    if (status == FM_OK)
+        profile->run.findings = fm_advice_findings(*out);
+    return status;
+}

@@ -87,7 +87,19 @@ static void time_cell(FILE *out, double nanoseconds)
     fprintf(out, " %*s", TIME_COLUMNS, text);
 }
 
-static void operation_row(FILE *out, const fmp_operation *op, int tenths, const layout *show)
+static void print_mark(FILE *out, const fmp_operation *op, const fmp_text_options *options)
+{
+    for (size_t i = 0; i < options->mark_count; i++) {
+        const fmp_text_mark *mark = &options->marks[i];
+        if (strcmp(mark->operation, op->operation) == 0 && strcmp(mark->category, op->category) == 0) {
+            fputc(' ', out);
+            fmp_utf8_print(out, mark->text);
+        }
+    }
+}
+
+static void operation_row(FILE *out, const fmp_operation *op, int tenths, const layout *show,
+                          const fmp_text_options *options)
 {
     char count[FMP_TIME_TEXT_SIZE];
     fmp_count_text(count, op->count, COUNT_COLUMNS);
@@ -106,7 +118,9 @@ static void operation_row(FILE *out, const fmp_operation *op, int tenths, const 
         time_cell(out, (double)op->min_ns);
         time_cell(out, (double)op->max_ns);
     }
-    fprintf(out, " %*d.%d%%\n", SHARE_COLUMNS - 3, tenths / 10, tenths % 10);
+    fprintf(out, " %*d.%d%%", SHARE_COLUMNS - 3, tenths / 10, tenths % 10);
+    print_mark(out, op, options);
+    fputc('\n', out);
 }
 
 /* Is there an operation whose inner scopes take more than 1 % of it? */
@@ -149,7 +163,7 @@ static bool print_category(FILE *out, const fmp_category *category, int category
                        .utf8 = options->utf8};
         operation_head(out, &show);
         for (size_t i = 0; i < category->count; i++)
-            operation_row(out, sorted[i], tenths[i], &show);
+            operation_row(out, sorted[i], tenths[i], &show, options);
         fputc('\n', out);
     }
     free(tenths);

@@ -179,6 +179,15 @@ fm_status fm_ort_open_chosen(fm_session **out, fm_runtime *runtime, const fm_sou
     return status;
 }
 
+void fm_runtime_accelerators(const fm_runtime *runtime, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < fm_provider_kind_count && used < size; i++)
+        if (fm_ort_offers(runtime, fm_provider_kinds[i].full))
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", fm_provider_kinds[i].name);
+}
+
 const char *fm_session_asked(const fm_session *session)
 {
     return session->asked;

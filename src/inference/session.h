@@ -60,6 +60,8 @@ fm_status fm_runtime_create(fm_runtime **out, fm_runtime_log *on_log, void *opaq
 void fm_runtime_destroy(fm_runtime **runtime);
 /* Such as "1.29.0". */
 const char *fm_runtime_version(const fm_runtime *runtime);
+/* The providers beside the CPU's that "auto" would try, "openvino, cuda"; "": none. */
+void fm_runtime_accelerators(const fm_runtime *runtime, char *out, size_t size);
 
 /*
  * Loads the library of a plug-in provider, for all sessions to come; again is fine. FM_E_NOT_FOUND, or

@@ -25,6 +25,7 @@ fm_report_model fm_face_model_facts(const fm_pack_model *spec, const fm_session 
     const fm_breakdown *b = fm_session_breakdown(session);
     return (fm_report_model){
         .name = spec->name,
+        .role = fm_model_role_name(spec->role),
         .file = spec->file,
         .backend = fm_session_backend(session),
         .load_seconds = fm_session_load_seconds(session),

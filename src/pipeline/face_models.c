@@ -259,6 +259,11 @@ fm_look fm_face_models_look(const fm_face_models *m)
     return m->model[FM_ROLE_LANDMARKER].spec->decoding == FM_DECODING_STAR ? FM_LOOK_UPRIGHT : FM_LOOK_TURNED;
 }
 
+void fm_face_models_accelerators(const fm_face_models *m, char *out, size_t size)
+{
+    fm_runtime_accelerators(m->runtime, out, size);
+}
+
 const char *fm_face_models_runtime(const fm_face_models *m)
 {
     return m->runtime_text;

@@ -53,6 +53,8 @@ const fm_pack *fm_face_models_pack(const fm_face_models *models);
 const fm_topology *fm_face_models_topology(const fm_face_models *models);
 /* Where the landmarker looks. */
 fm_look fm_face_models_look(const fm_face_models *models);
+/* fm_runtime_accelerators. */
+void fm_face_models_accelerators(const fm_face_models *models, char *out, size_t size);
 const char *fm_face_models_runtime(const fm_face_models *models); /* "ONNX Runtime 1.29.0" */
 
 /* Facts for the report; what they point to lives as long as the models. Returns how many of FM_ROLES. */

@@ -44,6 +44,17 @@ static fm_status check_options(const fm_run_options *o, fm_error *err)
     return FM_OK;
 }
 
+/* A hardware encoder that would have been taken, had the user not named one. */
+static void find_hardware_encoder(fm_run_state *run, const fm_encoder_choice *taken)
+{
+    const fm_pipeline *p = &run->p;
+    fm_encoder_choice best;
+    fm_error ignored = {0};
+    if (p->options->encoder && !taken->hardware &&
+        fm_encoder_choose(NULL, p->out_width, p->out_height, &best, &ignored) == FM_OK && best.hardware)
+        snprintf(run->conditions.hardware_encoder, sizeof run->conditions.hardware_encoder, "%s", best.name);
+}
+
 static fm_status choose_encoder(fm_run_state *run, fm_error *err)
 {
     fm_pipeline *p = &run->p;
@@ -57,6 +68,7 @@ static fm_status choose_encoder(fm_run_state *run, fm_error *err)
     if (status == FM_OK) {
         snprintf(p->encoder, sizeof p->encoder, "%s", choice.name);
         snprintf(run->summary.encoder, sizeof run->summary.encoder, "%s", choice.name);
+        find_hardware_encoder(run, &choice);
     }
     return status;
 }
@@ -140,6 +152,8 @@ static fm_status process(fm_run_state *run, fm_error *err)
     fm_status status = FM_OK;
     if (run->trace.pending)
         status = fm_run_trace_start(&run->trace, run->p.options, err);
+    fm_face_models_accelerators(run->p.models, run->conditions.accelerators, sizeof run->conditions.accelerators);
+    fm_run_conditions_begin(&run->conditions);
     run->loop_began_ns = fmp_now();
     fm_ledger_start(run->p.ledger);
     if (status == FM_OK)
@@ -280,7 +294,7 @@ static fm_status report(fm_run_state *run, fm_status run_status, fm_error *err)
     bool json_written;
     fm_error report_err = {0};
     fm_status status = fm_run_report_write(&run->p, &run->summary, run_status, setup, run->threads,
-                                           writable ? run->profile_path : NULL, &json_written, &report_err);
+                                           &run->conditions, &run->rules, writable ? run->profile_path : NULL, &json_written, &report_err);
     if (json_written)
         fm_run_add_output(run, "profile", "_profile.json", FM_OK, NULL);
     if (run->trace.pending)
@@ -309,9 +323,13 @@ fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_erro
     pthread_mutex_init(&run->p.failure_lock, NULL);
     pthread_mutex_init(&run->p.end_lock, NULL);
     pthread_cond_init(&run->p.end_changed, NULL);
+    run->rules = fm_advice_rules_default();
     fm_video_log_quiet();
 
-    status = set_up(run, err);
+    if (options->profile.rules)
+        status = fm_advice_rules_load(options->profile.rules, &run->rules, err);
+    if (status == FM_OK)
+        status = set_up(run, err);
     if (status == FM_OK) {
         status = process(run, err);
         if (status == FM_OK)

@@ -8,8 +8,10 @@
 #ifndef FM_PIPELINE_RUN_OUTPUTS_H
 #define FM_PIPELINE_RUN_OUTPUTS_H
 
+#include "advice/rules.h"
 #include "base/file.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/run_conditions.h"
 
 typedef struct fm_run_state {
     fm_pipeline p;
@@ -17,6 +19,8 @@ typedef struct fm_run_state {
     char dir[FM_PATH_MAX], stem[FM_PATH_MAX], profile_path[FM_PATH_MAX];
     int threads;
     fm_outfile trace; /* the event stream; pending while it is wanted */
+    fm_run_conditions conditions;
+    fm_advice_rules rules;
     uint64_t began_ns, loop_began_ns; /* loop_began_ns 0: the frame loop was not reached */
 } fm_run_state;
 

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/resource.h>
 
+#include "advice/advice.h"
 #include "facemirror/version.h"
 #include "pipeline/node_facts.h"
 #include "report/report.h"
@@ -136,8 +137,8 @@ static fm_status write_report(const fm_run_options *o, const fmp_snapshot *snaps
 }
 
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, const char *json_path,
-                              bool *json_written, fm_error *err)
+                              double setup_seconds, int threads, fm_run_conditions *conditions,
+                              const fm_advice_rules *rules, const char *json_path, bool *json_written, fm_error *err)
 {
     *json_written = false;
     fm_report_model models[FM_ROLES];
@@ -151,7 +152,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     pipeline.frames_converted = fm_reader_info(p->reader)->converted ? p->frames_read : 0;
     pipeline.frames_cropped_again = p->frames_cropped_again;
     pipeline.detections = p->detections;
-    const fm_report_run run = {
+    fm_report_run run = {
         .program_version = FM_VERSION,
         .input = fm_path_name(p->options->input),
         .status = fm_status_name(run_status),
@@ -170,6 +171,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .models = models,
         .model_count = (size_t)model_count,
         .pipeline = &pipeline,
+        .conditions = fm_run_conditions_end(conditions),
         .notes = n.list,
         .note_count = n.count,
     };
@@ -179,8 +181,14 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
     if (snapshot && p->options->profile.subtract_cost)
         fmp_snapshot_subtract_cost(snapshot);
+    fm_advice *advice = NULL;
     if (status == FM_OK)
+        status = fm_advise(snapshot, &run, rules, &advice, err);
+    if (status == FM_OK) {
+        run.findings = fm_advice_findings(advice);
         status = write_report(p->options, snapshot, &run, json_path, json_written, err);
+    }
+    fm_advice_free(&advice);
     fmp_snapshot_free(&snapshot);
     fm_face_models_free_nodes(models, model_count);
     return status;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "report/json_writer.h"
+#include "report/profile_conditions.h"
 #include "report/profile_fields.h"
 #include "report/profile_memory.h"
 #include "report/profile_nodes.h"
@@ -50,6 +51,13 @@ static void read_breakdown(fm_profile_reader *l, const json_t *model, fm_report_
     out->has_breakdown = l->status == FM_OK;
 }
 
+/* Absent in profiles that an earlier version wrote. */
+static void read_role(fm_profile_reader *l, const json_t *model, fm_report_model *out)
+{
+    if (l->status == FM_OK && json_object_get(model, "role"))
+        out->role = fm_read_text(l, model, "role", true);
+}
+
 static void read_models(fm_profile_reader *l, const json_t *root)
 {
     const json_t *array = fm_read_array(l, root, "models", false);
@@ -60,6 +68,7 @@ static void read_models(fm_profile_reader *l, const json_t *root)
     for (size_t i = 0; i < run->model_count; i++) {
         const size_t element = fm_read_enter_element(l, i);
         fm_read_fields(l, json_array_get(array, i), &fm_model_fields, &models[i]);
+        read_role(l, json_array_get(array, i), &models[i]);
         read_breakdown(l, json_array_get(array, i), &models[i]);
         fm_nodes_read(l, json_array_get(array, i), &models[i]);
         fm_read_leave(l, element);
@@ -90,6 +99,7 @@ static void read_facts(fm_profile_reader *l, const json_t *root)
     read_object(l, root, "machine", &fm_machine_fields, &profile->machine);
     read_object(l, root, "build", &fm_build_fields, &profile->build);
     profile->run.program_version = profile->build.version;
+    fm_conditions_read(l, root);
     read_models(l, root);
     fm_pipeline_read(l, root, &profile->run);
     read_notes(l, root);

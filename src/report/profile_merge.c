@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/profile_conditions.h"
 #include "report/profile_fields.h"
 #include "report/profile_memory.h"
 #include "report/profile_nodes.h"
@@ -206,8 +207,8 @@ static void merge_models(merging *m)
             const fm_report_model *model = &run->models[k];
             const size_t at = find_model(models, count, model);
             if (at == count) {
-                models[count++] = (fm_report_model){.name = copy(m, model->name), .file = copy(m, model->file),
-                                                    .backend = copy(m, model->backend)};
+                models[count++] = (fm_report_model){.name = copy(m, model->name), .role = copy(m, model->role),
+                                                    .file = copy(m, model->file), .backend = copy(m, model->backend)};
                 copy_breakdown(m, &models[at], model);
                 differ = differ || i > 0;
             }
@@ -291,6 +292,7 @@ fm_status fm_profile_merge(const fm_profile *const *profiles, size_t count, fm_p
         m.out->run.program_version = m.out->build.version;
         merge_models(&m);
         merge_pipelines(&m);
+        m.no_memory = !fm_conditions_merge(m.out, profiles, count) || m.no_memory;
     }
     if (!m.notes || !merge_snapshots(&m) || m.no_memory) {
         fm_profile_free(&m.out);

@@ -3,8 +3,10 @@
 
 #include "export/figures.h"
 #include "export/utf8.h"
+#include "report/findings_show.h"
 #include "report/json_writer.h"
 #include "report/machine.h"
+#include "report/profile_conditions.h"
 #include "report/profile_fields.h"
 #include "report/profile_nodes.h"
 #include "report/profile_pipeline.h"
@@ -104,6 +106,7 @@ static void write_models(fm_json *json, const fm_report_run *run)
     for (size_t i = 0; i < run->model_count; i++) {
         fm_json_open(json, NULL, '{');
         fm_write_fields(json, &fm_model_fields, &run->models[i]);
+        fm_json_text(json, "role", run->models[i].role);
         write_breakdown(json, &run->models[i]);
         fm_nodes_write(json, &run->models[i]);
         fm_json_close(json, '}');
@@ -245,6 +248,7 @@ static fm_status write_document(FILE *out, const fm_report_run *given, const fm_
     write_run(&json, run, snapshot);
     write_object(&json, "machine", &fm_machine_fields, machine);
     write_object(&json, "build", &fm_build_fields, build);
+    fm_conditions_write(&json, run);
     write_models(&json, run);
     fm_pipeline_write(&json, run);
     if (!write_categories(&json, snapshot) || !write_threads(&json, snapshot, run->wall_seconds))
@@ -255,6 +259,7 @@ static fm_status write_document(FILE *out, const fm_report_run *given, const fm_
     fm_json_close(&json, '}');
     write_profiler(&json, snapshot);
     write_notes(&json, run);
+    fm_findings_write(&json, run->findings);
     fm_json_close(&json, '}');
     return fm_json_finish(&json, "the profile", err);
 }

@@ -15,6 +15,7 @@
 #include "facemirror/error.h"
 #include "fmprof/export.h"
 #include "fmprof/fmprof.h"
+#include "report/findings.h"
 
 /* So many operators of a type. */
 typedef struct fm_report_operator {
@@ -97,6 +98,7 @@ enum { FM_REPORT_COSTLIEST = 10, FM_REPORT_GROUPS_MAX = 1024 }; /* what there is
 /* Facts about a model that ran. */
 typedef struct fm_report_model {
     const char *name;    /* "FaceMesh" */
+    const char *role;    /* "detector", "landmarker", "au_estimator", "blendshapes"; NULL: not known */
     const char *file;    /* base name */
     const char *backend; /* "onnx_cpu" */
     double load_seconds;
@@ -177,6 +179,24 @@ typedef struct fm_report_pipeline {
 /* Sampled runs of FaceMesh are operations FaceMesh_ops_sample (with a prefix, as the others). */
 #define FM_REPORT_SAMPLE "ops_sample"
 
+/* Under what conditions a run's times were measured. */
+typedef struct fm_report_conditions {
+    bool optimised;          /* the program was compiled with optimisation */
+    const char *sanitizers;  /* "address,undefined"; "": none */
+    const char *hypervisor;  /* "KVM"...; "": none that shows */
+    const char *governor;    /* of the processor's frequency; "": not told */
+    int cpu_count;           /* processors online; 0: not known */
+    double cpu_limit;        /* processors that the control group grants; 0: no limit */
+    double load_before;      /* processes that ran or waited to when the frame loop began, mean of a minute; NAN: not known */
+    double others_share;     /* of the machine's processor time in the loop that other processes took, 0 to 1; NAN */
+    double steal_share;      /* of it that the hypervisor gave to others, 0 to 1; NAN: not known */
+    int64_t throttled;       /* times that a processor was slowed down for its heat in the loop; 0: none, or not told */
+    double quota_wait_seconds; /* that the control group's limit kept threads waiting; NAN: not known */
+    int64_t dropped_events;  /* that the run's trace lacks */
+    const char *accelerators; /* providers other than the CPU's that the runtime offers: "openvino, cuda"; "": none */
+    const char *hardware_encoder; /* one that works here and was not taken; "": none, or not tried */
+} fm_report_conditions;
+
 /* Strings may be NULL: not known. Members that are 0 say nothing. */
 typedef struct fm_report_run {
     int64_t runs;             /* how many runs were merged; 0 counts as 1 */
@@ -197,8 +217,10 @@ typedef struct fm_report_run {
     const fm_report_model *models;
     size_t model_count;
     const fm_report_pipeline *pipeline; /* NULL: not known, as of profiles that an earlier version wrote */
+    const fm_report_conditions *conditions; /* NULL: not known, as above */
     const char *const *notes; /* one sentence each, shown first: debug build, tiny clip... */
     size_t note_count;
+    const fm_report_findings *findings; /* NULL: none were made (advice/advice.h); not read from a file */
 } fm_report_run;
 
 typedef struct fm_report_options {

@@ -8,23 +8,34 @@
 #include "system/files.h"
 
 /* The first line of /proc/stat: proc(5). */
-double fm_busy_seconds(const char *root)
+fm_processor_time fm_processor_time_read(const char *root)
 {
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
     char text[512], *at = text, *end;
+    const fm_processor_time unknown = {(double)NAN, (double)NAN, (double)NAN};
+    fm_processor_time sum = {0};
     const long ticks = sysconf(_SC_CLK_TCK);
-    double busy = 0;
     if (ticks <= 0 || !fm_system_text(root, "/proc/stat", text, sizeof text))
-        return (double)NAN;
+        return unknown;
     while (*at && *at != ' ')
         at++;
     for (int field = 0; field < FIELDS; field++, at = end) {
-        const unsigned long long value = strtoull(at, &end, 10);
+        const double value = (double)strtoull(at, &end, 10) / (double)ticks;
         if (end == at)
-            return field > IDLE ? busy / (double)ticks : (double)NAN;
-        busy += field != IDLE && field != IOWAIT ? (double)value : 0;
+            return field > IDLE ? sum : unknown;
+        sum.all += value;
+        if (field == STEAL)
+            sum.stolen += value;
+        else if (field != IDLE && field != IOWAIT)
+            sum.busy += value;
     }
-    return busy / (double)ticks;
+    return sum;
+}
+
+double fm_busy_seconds(const char *root)
+{
+    const fm_processor_time time = fm_processor_time_read(root);
+    return time.busy + time.stolen;
 }
 
 double fm_temperature(const char *root)

@@ -127,7 +127,7 @@ class Text(h.Case):
         self.assertAlmostEqual(sum(shares), 100, delta=0.05 * len(shares) + 0.01)
         for block in re.split(r'^Category: ', text, flags=re.M)[1:]:
             block = block.split('\n' + '-' * 80)[1]
-            rows = re.findall(r'^(\S+) +(\d+) +(\S+s)(?: +\S+s)? +(\S+s) +(\S+s) +(\S+s) +([\d.]+)%$', block, re.M)
+            rows = re.findall(r'^(\S+) +(\d+) +(\S+s)(?: +\S+s)? +(\S+s) +(\S+s) +(\S+s) +([\d.]+)%(?: <-- BOTTLENECK)?$', block, re.M)
             self.assertTrue(rows, block)
             totals = [seconds(row[2]) for row in rows]
             self.assertEqual(totals, sorted(totals, reverse=True), 'operations by time')

@@ -34,7 +34,7 @@ static const fm_report_node sample_nodes[] = {
 static const fm_report_boundary sample_causes[] = {
     {"Pad", 14, 1200000000, 360000000}, {"Resize", 9, 800000000, 140000000}};
 static const fm_report_model sample_models[] = {
-    {.name = "MTL", .file = "mtl.onnx", .backend = "coreml", .load_seconds = 0.0421, .has_breakdown = true,
+    {.name = "MTL", .role = "au_estimator", .file = "mtl.onnx", .backend = "coreml", .load_seconds = 0.0421, .has_breakdown = true,
      .breakdown = {.asked = "coreml", .operators = 520, .accelerator = 359, .partitions = 28, .crossings = 54,
                    .crossings_known = true, .parameters = 4012345, .weight_bytes = 16049380,
                    .fallbacks = sample_fallbacks, .fallback_count = 2},
@@ -82,6 +82,11 @@ static const fm_report_pipeline sample_pipeline = {
 };
 static const char *const sample_notes[] = {"This is a debug build: times mean little."};
 
+static const fm_report_conditions sample_conditions = {
+    .optimised = true, .sanitizers = "", .hypervisor = "KVM", .governor = "performance", .cpu_count = 6, .load_before = 0.25,
+    .others_share = 0.125, .steal_share = 0, .throttled = 2, .quota_wait_seconds = (double)NAN, .dropped_events = 17,
+    .accelerators = "coreml, xnnpack", .hardware_encoder = "h264_videotoolbox"};
+
 static inline fm_report_run sample_run(void)
 {
     return (fm_report_run){
@@ -103,6 +108,7 @@ static inline fm_report_run sample_run(void)
         .models = sample_models,
         .model_count = 2,
         .pipeline = &sample_pipeline,
+        .conditions = &sample_conditions,
         .notes = sample_notes,
         .note_count = 1,
     };

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "advice/advice.h"
 #include "document.h"
 
 int main(int argc, char **argv)
@@ -14,9 +15,15 @@ int main(int argc, char **argv)
     if (!out)
         return 2;
     fmp_snapshot *snapshot = sample_recorded();
-    const fm_report_run run = sample_run();
+    fm_report_run run = sample_run();
     fm_error err = {0};
-    const fm_status status = fm_report_json(out, snapshot, &run, &err);
+    fm_advice *advice;
+    fm_status status = fm_advise(snapshot, &run, NULL, &advice, &err);
+    if (status == FM_OK) {
+        run.findings = fm_advice_findings(advice);
+        status = fm_report_json(out, snapshot, &run, &err);
+        fm_advice_free(&advice);
+    }
     fmp_snapshot_free(&snapshot);
     return fclose(out) == 0 && status == FM_OK ? 0 : 1;
 }
