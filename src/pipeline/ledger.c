@@ -155,7 +155,8 @@ void fm_ledger_work_ends(fm_ledger *l)
 
 double fm_ledger_covered_seconds(const fm_ledger *l)
 {
-    return (double)atomic_load(&l->covered_ns) * 1e-9;
+    const uint64_t closed = atomic_load(&l->covered_ns);
+    return (double)(atomic_load(&l->inside) > 0 ? closed + l->now() : closed) * 1e-9;
 }
 
 /* --- stages -------------------------------------------------------------------- */
@@ -170,6 +171,7 @@ void fm_stage_give_back(fm_stage *stage)
 {
     stage->cpu_seconds += fm_thread_cpu_seconds() - stage->cpu_began;
     stage->ready_seconds += fm_thread_ready_seconds() - stage->ready_began;
+    fm_stage_enter(stage, FM_STAGE_BLOCKED);
 }
 
 void fm_stage_attach(fm_stage *stage)

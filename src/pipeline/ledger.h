@@ -100,12 +100,13 @@ void fm_ledger_stop(fm_ledger *ledger);
 /* Work of the run that is no stage's, for the wall time in which at least one is busy. */
 void fm_ledger_work_begins(fm_ledger *ledger);
 void fm_ledger_work_ends(fm_ledger *ledger);
+/* Until now, when something is still at work. */
 double fm_ledger_covered_seconds(const fm_ledger *ledger);
 
 /* The calling thread is the stage's from now on, and the profiler calls it by the stage's name. */
 void fm_stage_attach(fm_stage *stage);
 void fm_stage_detach(fm_stage *stage); /* the stage's time is over */
-/* The calling thread works for the stage a moment, before it has a thread of its own. */
+/* The calling thread works for the stage a moment, before it has a thread of its own, and leaves it blocked. */
 void fm_stage_borrow(fm_stage *stage);
 void fm_stage_give_back(fm_stage *stage);
 void fm_stage_enter(fm_stage *stage, fm_stage_state state);

@@ -110,7 +110,7 @@ static void frame_lines(FILE *out, const fm_report_run *run, bool utf8)
     }
     if (p->outlier_count == 0) {
         if (run->runs > 1)
-            fputs("\nPercentiles and the slowest frames are not known of merged runs of several clips.\n", out);
+            fputs("\nThe slowest frames are not known of these merged runs.\n", out);
         return;
     }
     fputs("\nSlowest frames (size: distance of the outer canthi over the picture's width)\n", out);

@@ -136,6 +136,7 @@ static void covered_time_is_the_union(void **state)
     fm_ledger_start(l);
     fm_stage_enter(a, FM_STAGE_BUSY);
     pass_us(30);
+    assert_us(fm_ledger_covered_seconds(l), 30); /* while it is at work */
     fm_stage_enter(b, FM_STAGE_BUSY);
     pass_us(5);
     fm_stage_enter(a, FM_STAGE_BLOCKED);
