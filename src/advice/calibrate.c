@@ -3,11 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-/* Of one run of the simulation after another: enough to be within some parts in a thousand. */
-enum { WAIT_STEPS = 12, LOAD_STEPS = 12, SPREAD_STEPS = 7, ROUNDS = 2 };
-#define WAIT_STEP 0.7    /* of the gap that is closed at each; a whole one swings */
-#define WAIT_GOOD 1e-3   /* of a stage's work: near enough */
-#define LOAD_MAX 64.0    /* threads of others */
+/* Simulations until the model is near enough to the run, at most, and what is near enough: a part in a thousand. */
+enum { STEPS = 100 };
+#define NEAR 1e-3
+#define STEP 0.5          /* of the gap that is closed at each; whole ones swing */
+#define DELAY_FLOOR 0.03  /* of a stage's work: less delay than that says nothing of its weight */
+#define WEIGHT_MAX 30.0
+#define SPREAD_MAX 3.0    /* times the recorded spread */
 
 /* An encoder has several times a decoder's work: how the helpers' time is divided, where nothing tells it. */
 #define DECODER_WEIGHT 1.0
@@ -86,12 +88,36 @@ static double stage_seconds(const fm_report_stage *s)
 
 /* --- the fit --------------------------------------------------------------------- */
 
+/*
+ * A thread that gets a frame or a picture is ready to run and may have to wait for a processor before it says so: that
+ * part of the time without one is outside of its work. How long it is on a frame shows on stages that were longer
+ * without a processor than their work leaves room for.
+ */
+static double ready_outside(const fm_report_run *run, const fm_calibration *c)
+{
+    double sum = 0;
+    int count = 0;
+    for (size_t i = 0; i < c->model.stage_count; i++) {
+        const double ready = run->pipeline->stages[i].ready_seconds / c->model.frames;
+        const double over = ready - (c->busy[i] - c->model.stages[i].cpu);
+        sum += over > 0 ? over : 0;
+        count += over > 0;
+    }
+    return count > 0 ? sum / count : 0;
+}
+
+/* What stages wait for beside a processor: what is left of their work. A first guess, where the rest is not known. */
 static void set_waits(const fm_report_run *run, fm_calibration *c)
 {
+    const double outside = ready_outside(run, c);
     for (size_t i = 0; i < c->model.stage_count; i++) {
         fm_sim_stage *stage = &c->model.stages[i];
         const double ready = run->pipeline->stages[i].ready_seconds / c->model.frames;
-        stage->wait = fmax(0, c->busy[i] - stage->cpu - (c->ready_known ? ready : 0));
+        const double idle = c->busy[i] - stage->cpu;
+        stage->wait = fmax(0, idle - fmax(0, ready - outside));
+        c->delay[i] = idle - stage->wait;
+        c->wakes_seconds += c->ready_known ? fmax(0, ready - c->delay[i]) * c->model.frames : 0;
+        stage->weight = 1;
     }
 }
 
@@ -104,94 +130,111 @@ static bool simulate(fm_calibration *c)
     return fm_simulate(&c->model, &c->result);
 }
 
-/* Finds what the stages wait for such that they are at work as long as was recorded. */
-static bool fit_waits(fm_calibration *c)
+/* --- the steps of the fit: each brings a part of the model nearer ----------------- */
+
+/* What stages wait for, such that they are at work as long as was recorded. */
+static void step_waits(fm_calibration *c)
 {
-    bool good = simulate(c), moved = true;
-    for (int step = 0; step < WAIT_STEPS && good && moved; step++) {
-        moved = false;
-        for (size_t i = 0; i < c->model.stage_count; i++) {
-            fm_sim_stage *stage = &c->model.stages[i];
-            const double gap = c->busy[i] - c->result.stages[i].busy / c->model.frames;
-            const double wait = fmin(fmax(0, stage->wait + WAIT_STEP * gap), c->busy[i] - stage->cpu);
-            moved = moved || fabs(wait - stage->wait) > WAIT_GOOD * c->busy[i];
-            stage->wait = wait;
-        }
-        good = simulate(c);
+    for (size_t i = 0; i < c->model.stage_count; i++) {
+        fm_sim_stage *stage = &c->model.stages[i];
+        const double gap = c->busy[i] - c->result.stages[i].busy / c->model.frames;
+        stage->wait = fmin(fmax(0, stage->wait + STEP * gap), c->busy[i] - stage->cpu);
     }
-    return good;
 }
 
-static double delayed(const fm_calibration *c)
+static double simulated_delay(const fm_calibration *c)
 {
     double sum = 0;
     for (size_t i = 0; i < c->model.stage_count; i++)
-        sum += c->result.stages[i].delayed;
+        sum += c->result.stages[i].delayed / c->model.frames;
     return sum;
 }
 
-/* The delay of the stages' threads that was recorded, as far as it can have been in their work. */
-static double recorded_delay(const fm_report_run *run, const fm_calibration *c)
+static double sum_of(const double *values, size_t count)
 {
     double sum = 0;
-    for (size_t i = 0; i < c->model.stage_count; i++)
-        sum += fmin(run->pipeline->stages[i].ready_seconds, (c->busy[i] - c->model.stages[i].cpu) * c->model.frames);
+    for (size_t i = 0; i < count; i++)
+        sum += values[i];
     return sum;
 }
 
-/* The more threads of others take part, the longer ours are delayed. */
-static bool fit_load(const fm_report_run *run, fm_calibration *c)
+/* Weights, such that each stage has its part of all delay: schedulers favour threads that sleep often. */
+static void step_weights(fm_calibration *c)
 {
-    const double wanted = c->ready_known ? recorded_delay(run, c) : 0;
-    double low = 0, high = LOAD_MAX;
-    c->model.load = 0;
-    bool good = fit_waits(c);
-    if (!good || delayed(c) >= wanted)
-        return good;
-    for (int step = 0; step < LOAD_STEPS && good; step++) {
-        c->model.load = low + (high - low) / (step == 0 ? 16 : 2); /* as a rule there are few */
-        good = fit_waits(c);
-        if (delayed(c) < wanted)
-            low = c->model.load;
-        else
-            high = c->model.load;
+    const double is_all = simulated_delay(c), was_all = sum_of(c->delay, c->model.stage_count);
+    for (size_t i = 0; i < c->model.stage_count; i++) {
+        fm_sim_stage *stage = &c->model.stages[i];
+        const double floor = DELAY_FLOOR * c->busy[i] + 1e-9;
+        const double is = c->result.stages[i].delayed / c->model.frames;
+        const double by = (is + floor) / (is_all + floor) * (was_all + floor) / (c->delay[i] + floor);
+        stage->weight = fmin(fmax(stage->weight * pow(by, STEP), 1 / WEIGHT_MAX), WEIGHT_MAX);
     }
-    return good;
+}
+
+static double cpu_of_frame(const fm_sim_model *model)
+{
+    double sum = 0;
+    for (size_t i = 0; i < model->stage_count; i++)
+        sum += model->stages[i].cpu + model->stages[i].helper;
+    return sum;
+}
+
+/* What others leave of the processors, such that all delay is as long; they left at least what was used. */
+static void step_processors(fm_calibration *c)
+{
+    const double floor = DELAY_FLOOR * sum_of(c->busy, c->model.stage_count) + 1e-9;
+    const double by = (simulated_delay(c) + floor) / (sum_of(c->delay, c->model.stage_count) + floor);
+    const double used = fmin(c->processors, cpu_of_frame(&c->model) * c->model.frames / c->seconds);
+    c->model.processors = fmin(fmax(c->model.processors * pow(by, STEP / 2), used), c->processors);
+}
+
+/* How long it takes to run after a wait for another stage. */
+static void step_wake(fm_calibration *c)
+{
+    const double wake = c->result.wakes > 0 ? c->wakes_seconds / c->result.wakes : 0;
+    c->model.wake += STEP * (wake - c->model.wake);
 }
 
 /*
  * How much times vary from frame to frame costs time, too. A part of that is the work's own; the rest came from sharing
- * processors, which the simulation does by itself. How much is found such that the run takes as long as it did.
+ * processors, which the simulation does by itself. Slow phases of many frames, as other programs make them, cost more
+ * than as much spread from frame to frame. How much of it there is is found such that the run takes as long as it did.
  */
-static bool fit_spread(fm_calibration *c)
+static void step_spread(fm_calibration *c)
 {
-    double low = 0, high = 1;
-    c->spread = 1;
-    bool good = fit_waits(c);
-    if (!good || c->result.seconds <= c->seconds)
-        return good;
-    fm_calibration best = *c;
-    for (int step = 0; step < SPREAD_STEPS && good; step++) {
-        c->spread = (low + high) / 2;
-        good = fit_waits(c);
-        if (c->result.seconds < c->seconds)
-            low = c->spread;
-        else
-            high = c->spread;
-        if (fabs(c->result.seconds - c->seconds) < fabs(best.result.seconds - c->seconds))
-            best = *c;
-    }
-    *c = best;
-    return good;
+    const double gap = 1 - c->result.seconds / c->seconds;
+    c->spread = fmin(fmax(0, c->spread + STEP * gap), SPREAD_MAX);
+}
+
+/* How far the model is from what was recorded: the time in all, and that of the stages. */
+static double distance(const fm_calibration *c)
+{
+    double gap = 0;
+    for (size_t i = 0; i < c->model.stage_count; i++)
+        gap += fabs(c->result.stages[i].busy / c->model.frames - c->busy[i]);
+    return fabs(c->result.seconds / c->seconds - 1) + gap / sum_of(c->busy, c->model.stage_count);
 }
 
 static bool fit(const fm_report_run *run, fm_calibration *c)
 {
-    bool good = true;
-    c->spread = 0.5;
     set_waits(run, c);
-    for (int round = 0; round < ROUNDS && good; round++)
-        good = fit_load(run, c) && fit_spread(c);
+    c->spread = 1;
+    bool good = simulate(c);
+    fm_calibration best = *c;
+    for (int step = 0; step < STEPS && good && distance(&best) > NEAR; step++) {
+        if (c->ready_known) {
+            step_weights(c);
+            step_processors(c);
+            step_wake(c);
+        } else {
+            step_waits(c);
+        }
+        step_spread(c);
+        good = simulate(c);
+        if (distance(c) < distance(&best))
+            best = *c;
+    }
+    *c = best;
     return good;
 }
 
@@ -217,7 +260,7 @@ static fm_status take_run(const fm_report_run *run, fm_calibration *out, fm_erro
     out->model.stage_count = p->stage_count;
     out->model.frames = frames;
     const int processors = p->processors > 0 ? p->processors : run->threads;
-    out->model.processors = processors > 0 ? processors : 1;
+    out->processors = out->model.processors = processors > 0 ? processors : 1;
     fm_status status = FM_OK;
     for (size_t i = 0; i < p->stage_count && status == FM_OK; i++)
         status = take_stage(run, i, frames, out, err);

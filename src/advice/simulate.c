@@ -13,12 +13,16 @@ typedef enum phase {
     SIT,       /* needs none */
     WANT_HELP, /* the helpers have all the frames that they take */
     HAND_ON,
+    WAKE,      /* what it waited for is there */
     FLUSH,     /* all frames are through; the helpers finish theirs */
     ENDED
 } phase;
 
 typedef struct actor {
     phase phase;
+    phase resumes;        /* after WAKE */
+    bool waited;          /* in this phase, for another stage */
+    double wake;          /* seconds of WAKE to go */
     double left;          /* seconds of RUN or SIT to go */
     int taken, done;      /* frames taken from the queue; finished and handed on */
     int offered;          /* frames put into the queue before it */
@@ -37,6 +41,7 @@ typedef struct simulation {
     actor actors[FM_SIM_STAGES_MAX];
     int count, frames;
     float *factors;
+    double rate[FM_SIM_STAGES_MAX], helper_rate; /* how fast threads run that want to, 0 to 1 */
 } simulation;
 
 /* --- chance ----------------------------------------------------------------- */
@@ -80,13 +85,13 @@ static bool is_time(double seconds)
 
 static bool is_sound(const fm_sim_model *m)
 {
-    if (m->stage_count < 1 || m->stage_count > FM_SIM_STAGES_MAX || !(m->processors > 0) || !(m->load >= 0) ||
-        !(m->frames >= 1))
+    if (m->stage_count < 1 || m->stage_count > FM_SIM_STAGES_MAX || !(m->processors > 0) ||
+        !is_time(m->wake) || !(m->frames >= 1))
         return false;
     for (size_t i = 0; i < m->stage_count; i++) {
         const fm_sim_stage *s = &m->stages[i];
         if ((i == 0) != (s->after < 0) || s->after >= (int)i || s->queue < 0 || s->pictures < 0 || s->helpers < 0 ||
-            !is_time(s->cpu) || !is_time(s->wait) || !is_time(s->spread) || !is_time(s->helper))
+            !(s->weight >= 0 && s->weight <= 1e6) || !is_time(s->cpu) || !is_time(s->wait) || !is_time(s->spread) || !is_time(s->helper))
             return false;
     }
     return true;
@@ -168,6 +173,21 @@ static void ask_help(const fm_sim_stage *stage, actor *a)
         a->helping[a->helping_count++] = stage->helper * (double)a->factor[a->taken - 1];
 }
 
+/* Goes on to the next phase, and over being woken when it had to wait for another stage. */
+static void go_on(simulation *s, actor *a, phase next)
+{
+    a->phase = next;
+    if (!a->waited)
+        return;
+    a->waited = false;
+    s->result->wakes++;
+    if (s->model->wake > 0) {
+        a->wake = s->model->wake;
+        a->resumes = next;
+        a->phase = WAKE;
+    }
+}
+
 /* Goes on to the next phase, if it can. */
 static bool move(simulation *s, int index)
 {
@@ -182,14 +202,14 @@ static bool move(simulation *s, int index)
         if (index > 0 && a->offered == a->taken)
             return false;
         a->taken++;
-        a->phase = WANT_PICTURE;
+        go_on(s, a, WANT_PICTURE);
         return true;
     case WANT_PICTURE:
         if (!picture_is_free(s, index))
             return false;
         a->lent++;
         a->left = stage->cpu * (double)a->factor[a->taken - 1];
-        a->phase = RUN;
+        go_on(s, a, RUN);
         return true;
     case RUN:
         if (a->left > 0)
@@ -211,12 +231,17 @@ static bool move(simulation *s, int index)
     case HAND_ON:
         if (!hand_on(s, a))
             return false;
-        a->phase = WANT_FRAME;
+        go_on(s, a, WANT_FRAME);
         return true;
     case FLUSH:
         if (a->helping_count > 0)
             return false;
         a->phase = ENDED;
+        return true;
+    case WAKE:
+        if (a->wake > 0)
+            return false;
+        a->phase = a->resumes;
         return true;
     case ENDED:
         break;
@@ -248,27 +273,65 @@ static int helpers_at_work(const simulation *s, int index)
     return count < helpers ? count : helpers;
 }
 
-/* How fast a thread runs that wants to. */
-static double speed(const simulation *s)
+static double weight_of(const fm_sim_stage *stage)
 {
-    double ready = 0;
-    for (int i = 0; i < s->count; i++)
-        ready += (s->actors[i].phase == RUN) + helpers_at_work(s, i);
-    return ready > 0 ? fmin(1, s->model->processors / (ready + s->model->load)) : 1;
+    return stage->weight > 0 ? stage->weight : 1;
+}
+
+/* Parts of the processors for a weight of one, when `processors` are divided among those that do not run at full speed. */
+static double part_of(const simulation *s, double processors, const bool *full)
+{
+    double weights = 0;
+    for (int i = 0; i < s->count; i++) {
+        if (s->actors[i].phase == RUN && !full[i])
+            weights += weight_of(&s->model->stages[i]);
+        weights += s->helper_rate < 1 ? helpers_at_work(s, i) : 0;
+    }
+    return weights > 0 ? processors / weights : 0;
+}
+
+/* Shares the processors out by weight. What would get more than one leaves the rest to the others. */
+static void share_processors(simulation *s)
+{
+    bool full[FM_SIM_STAGES_MAX] = {false}, again = true;
+    double processors = s->model->processors;
+    s->helper_rate = 0;
+    while (again) {
+        again = false;
+        const double part = part_of(s, processors, full);
+        for (int i = 0; i < s->count; i++) {
+            if (full[i] || s->actors[i].phase != RUN)
+                continue;
+            s->rate[i] = fmin(1, part * weight_of(&s->model->stages[i]));
+            if (s->rate[i] >= 1) {
+                full[i] = again = true;
+                processors -= 1;
+            }
+        }
+        if (s->helper_rate >= 1)
+            continue;
+        s->helper_rate = fmin(1, part);
+        for (int i = 0; i < s->count && s->helper_rate >= 1; i++) {
+            again = again || helpers_at_work(s, i) > 0;
+            processors -= helpers_at_work(s, i);
+        }
+    }
 }
 
 /* Until something changes; infinite when nothing ever will. */
-static double time_to_event(const simulation *s, double rate)
+static double time_to_event(const simulation *s)
 {
     double time = INFINITY;
     for (int i = 0; i < s->count; i++) {
         const actor *a = &s->actors[i];
         if (a->phase == RUN)
-            time = fmin(time, a->left / rate);
+            time = fmin(time, a->left / s->rate[i]);
         else if (a->phase == SIT)
             time = fmin(time, a->left);
+        else if (a->phase == WAKE)
+            time = fmin(time, a->wake);
         for (int h = 0; h < helpers_at_work(s, i); h++)
-            time = fmin(time, a->helping[h] / rate);
+            time = fmin(time, a->helping[h] / s->helper_rate);
     }
     return time;
 }
@@ -293,18 +356,25 @@ static void help(simulation *s, int index, double work)
     a->helping_count = kept;
 }
 
-static void pass(simulation *s, double time, double rate)
+static void pass(simulation *s, double time)
 {
     for (int i = 0; i < s->count; i++) {
+        const double rate = s->rate[i];
         actor *a = &s->actors[i];
         fm_sim_figures *figures = &s->result->stages[i];
         switch (a->phase) {
         case WANT_FRAME:
             figures->starved += time;
+            a->waited = true;
             break;
         case WANT_PICTURE:
         case HAND_ON:
             figures->blocked += time;
+            a->waited = true;
+            break;
+        case WAKE:
+            *(a->resumes == WANT_PICTURE ? &figures->starved : &figures->blocked) += time;
+            a->wake = rest(a->wake, time);
             break;
         case RUN:
             figures->delayed += time * (1 - rate);
@@ -323,7 +393,7 @@ static void pass(simulation *s, double time, double rate)
         case ENDED:
             break;
         }
-        help(s, i, time * rate);
+        help(s, i, time * s->helper_rate);
     }
     s->result->seconds += time;
 }
@@ -333,6 +403,7 @@ static void stretch(fm_sim_result *result, size_t stages, double by)
 {
     result->seconds *= by;
     result->cpu *= by;
+    result->wakes *= by;
     for (size_t i = 0; i < stages; i++) {
         result->stages[i].busy *= by;
         result->stages[i].delayed *= by;
@@ -358,10 +429,11 @@ bool fm_simulate(const fm_sim_model *model, fm_sim_result *out)
     if (good)
         set_up(s);
     while (good && !settle(s)) {
-        const double rate = speed(s), time = time_to_event(s, rate);
+        share_processors(s);
+        const double time = time_to_event(s);
         good = isfinite(time);
         if (good)
-            pass(s, time, rate);
+            pass(s, time);
     }
     stretch(out, model->stage_count, model->frames / s->frames);
     free(s->factors);

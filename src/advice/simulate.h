@@ -4,8 +4,10 @@
  *
  * A stage takes a frame from its queue and, where it has pictures of its own, one of these; works on it; and puts it
  * into the queue of each stage behind it, one after the other. Work is processor time, then time in which it waits for
- * something else (a disk, an accelerator, a sleep). Processors are shared in equal parts by all that could use one
- * (processor sharing): a thread runs at full speed until more are ready to run than there are processors.
+ * something else (a disk, an accelerator, a sleep). Processors are shared by all that could use one, by weight
+ * (processor sharing): a thread runs at full speed until more are ready to run than there are processors. Other
+ * programs leave fewer processors, also below one: Linux shares between sessions and groups of processes, so that what
+ * a program gets does not depend on how many threads it has.
  *
  * Thread-safety: Safe on distinct objects.
  */
@@ -18,7 +20,7 @@
 enum {
     FM_SIM_STAGES_MAX = 24,
     FM_SIM_HELPERS_MAX = 16,  /* helper threads of a stage */
-    FM_SIM_FRAMES_MAX = 1000  /* that are simulated; longer runs go on at the speed of these */
+    FM_SIM_FRAMES_MAX = 400   /* that are simulated; longer runs go on at the speed of these */
 };
 
 typedef struct fm_sim_stage {
@@ -27,6 +29,7 @@ typedef struct fm_sim_stage {
     int pictures;   /* of its own (fm_report_stage); 0: none */
     double cpu;     /* processor time of a frame on its own thread, seconds */
     double wait;    /* time of a frame in which it needs no processor, seconds */
+    double weight;  /* of its thread where processors are short: it gets so many parts where others get one; 0: 1 */
     double spread;  /* standard deviation of a frame's work, seconds; lognormal */
     double helper;  /* processor time of a frame on helper threads (decoder, encoder), after its own work, seconds */
     int helpers;    /* of these threads: so many frames may be with them at once */
@@ -35,8 +38,8 @@ typedef struct fm_sim_stage {
 typedef struct fm_sim_model {
     fm_sim_stage stages[FM_SIM_STAGES_MAX]; /* the first one makes the frames; each is behind the one that feeds it */
     size_t stage_count;
-    double processors; /* above 0 */
-    double load;       /* threads of other programs that are ready to run all the time; 0: none */
+    double processors; /* above 0; a fraction is what other programs leave */
+    double wake;       /* seconds until a thread runs again that waited for a frame, for room, or for a picture */
     double frames;     /* 1 or more */
 } fm_sim_model;
 
@@ -51,6 +54,7 @@ typedef struct fm_sim_figures {
 typedef struct fm_sim_result {
     double seconds; /* until the last stage has ended */
     double cpu;     /* processor time of all stages */
+    double wakes;   /* how often a stage's thread was woken */
     fm_sim_figures stages[FM_SIM_STAGES_MAX];
 } fm_sim_result;
 

@@ -10,8 +10,9 @@
 #define PROCESSORS_LIMIT 1.15
 #define PROCESSORS_PLENTY 1000.0
 
-/* Two runs of the same clip differ by about so much: no range is narrower. */
+/* Two runs of the same clip differ by about so much, and by more when others take most of the processors. */
 #define RUNS_DIFFER 0.03
+#define RUNS_DIFFER_BUSY 0.15
 
 struct fm_what_if {
     const fm_report_run *run;
@@ -64,10 +65,9 @@ static fm_what_if_limit find_limit(const fm_what_if *w, const fm_sim_model *mode
             limit.stage = w->run->pipeline->stages[i].name;
         }
     }
-    limit.processors_busy = fmin(1, result->cpu / (result->seconds * model->processors));
+    limit.processors_busy = fmin(1, result->cpu / (result->seconds * w->recorded.processors));
     fm_sim_model plenty = *model;
     plenty.processors = PROCESSORS_PLENTY;
-    plenty.load = 0;
     fm_sim_result unlimited;
     limit.gain_of_processors = fm_simulate(&plenty, &unlimited) ? fmax(1, result->seconds / unlimited.seconds) : 1;
     limit.processors = limit.gain_of_processors >= PROCESSORS_LIMIT;
@@ -83,8 +83,8 @@ fm_what_if_base fm_what_if_recorded(const fm_what_if *w)
         .fps = c->model.frames / w->run->wall_seconds,
         .model_error = c->error,
         .outside_seconds = c->outside_seconds,
-        .processors = (int)c->model.processors,
-        .load = c->model.load,
+        .processors = (int)c->processors,
+        .share = c->model.processors / c->processors,
         .limit = find_limit(w, &c->model, &c->result),
     };
 }
@@ -113,7 +113,8 @@ fm_status fm_what_if_predict(const fm_what_if *w, const char *text, fm_what_if_p
         return status;
     const double wall = predict(w, &changes, FM_TIME_AS_STAGE, &out->limit);
     const double as_cpu = predict(w, &changes, FM_TIME_CPU, NULL), as_wait = predict(w, &changes, FM_TIME_WAIT, NULL);
-    const double error = fmax(fabs(w->recorded.error), RUNS_DIFFER);
+    const double others = 1 - w->recorded.model.processors / w->recorded.processors;
+    const double error = fmax(fabs(w->recorded.error), RUNS_DIFFER) + RUNS_DIFFER_BUSY * others;
     if (!(wall > 0 && as_cpu > 0 && as_wait > 0))
         return fm_fail(err, FM_E_BAD_INPUT, "with '%.100s' nothing of the run is left that takes time", text);
     out->wall_seconds = wall;

@@ -36,7 +36,7 @@ typedef struct fm_what_if_base {
     double model_error;   /* simulated time over recorded time, minus 1; predictions are corrected by it */
     double outside_seconds; /* of the wall time, before and after the stages; taken as it is */
     int processors;
-    double load;          /* threads of other programs that took part in them all the time, as the waiting shows */
+    double share;         /* of the processors that other programs left to this one, 0 to 1, as the waiting shows */
     fm_what_if_limit limit;
 } fm_what_if_base;
 

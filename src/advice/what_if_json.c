@@ -20,7 +20,7 @@ static void write_base(fm_json *json, const fm_what_if_base *base)
     fm_json_real(json, "wall_seconds", base->wall_seconds);
     fm_json_real(json, "outside_seconds", base->outside_seconds);
     fm_json_integer(json, "processors", base->processors);
-    fm_json_real(json, "load", base->load);
+    fm_json_real(json, "share", base->share);
     fm_json_real(json, "model_error", base->model_error);
     write_limit(json, &base->limit);
     fm_json_close(json, '}');

@@ -63,9 +63,9 @@ void fm_what_if_assume(const fm_what_if_answers *answers, fm_assumptions *out)
     else if (!c->ready_known)
         assume(out, "The profile does not tell how long threads were without a processor: other programs count as "
                     "idle.");
-    if (c->model.load >= 0.1)
-        assume(out, "Other programs go on as they did: about %.1f of their threads wanted a processor all the time.",
-               c->model.load);
+    if (c->model.processors < 0.97 * c->processors)
+        assume(out, "Other programs go on as they did: they left about %.0f %% of the processors.",
+               100 * c->model.processors / c->processors);
     const double helpers = helper_seconds(c);
     if (helpers > 0)
         assume(out, "CPU time of decoder's and encoders' own threads (%.1f ms a frame) is divided among them by a "

@@ -14,7 +14,7 @@
 #include "advice/simulate.h"
 #include "report/report.h"
 
-enum { STAGES = 8, FRAMES = 400 };
+enum { STAGES = 8, FRAMES = 300 };
 
 static const struct {
     const char *name, *after;

@@ -29,32 +29,30 @@ static fm_what_if_prediction predict(const sample *s, const char *changes)
     return p;
 }
 
-/* With processors to spare, with too few, and with those of others in between. */
+/* With processors to spare, with too few, and with other programs that leave a part of them. */
 static const struct machine {
-    double processors, load;
-} machines[] = {{16, 0}, {4, 0}, {2, 0}, {1, 0}, {2, 3}};
+    double processors, left;
+} machines[] = {{16, 16}, {4, 4}, {2, 2}, {1, 1}, {2, 0.7}};
 
 static void the_recorded_run_is_found_again(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++) {
         for (int ready = 0; ready < 2; ready++) {
-            if (machines[i].load > 0 && !ready)
+            const bool alone = machines[i].left >= machines[i].processors;
+            if (!alone && !ready)
                 continue; /* only the time without a processor tells of others */
-            fm_sim_model truth = usual_truth(machines[i].processors);
-            truth.load = machines[i].load;
+            const fm_sim_model truth = usual_truth(machines[i].left);
             sample s;
             record(&s, &truth, ready);
+            s.pipeline.processors = (int)machines[i].processors;
             fm_calibration c;
             fm_error err = {0};
             assert_int_equal(fm_calibrate(&s.run, &c, &err), FM_OK);
             assert_near(c.error + 1, 1, 0.02);
             assert_near(c.model.stages[1].wait, 0.006, 0.07);
             assert_true(c.model.stages[2].wait < 0.0003);
-            if (machines[i].load > 0)
-                assert_near(c.model.load, machines[i].load, 0.1);
-            else
-                assert_true(c.model.load < 0.1);
+            assert_near(c.model.processors, machines[i].left, 0.05);
         }
     }
 }
@@ -63,35 +61,35 @@ static void faster_and_slower_operations_are_predicted(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++) {
-        fm_sim_model truth = usual_truth(machines[i].processors);
-        truth.load = machines[i].load;
+        const fm_sim_model truth = usual_truth(machines[i].left);
         sample s;
         record(&s, &truth, true);
+        s.pipeline.processors = (int)machines[i].processors;
 
         fm_sim_model changed = truth; /* the lanes twice as fast */
         changed.stages[2].cpu /= 2;
         changed.stages[3].cpu /= 2;
-        assert_near(predict(&s, "MTL=2x").wall_seconds, true_seconds(&changed), 0.03);
+        assert_near(predict(&s, "MTL=2x").wall_seconds, true_seconds(&changed), 0.05);
         changed = truth; /* without them */
         changed.stages[2].cpu = changed.stages[3].cpu = 0;
-        assert_near(predict(&s, "AU_MTL_onnx_cpu=off").wall_seconds, true_seconds(&changed), 0.03);
+        assert_near(predict(&s, "AU_MTL_onnx_cpu=off").wall_seconds, true_seconds(&changed), 0.05);
         changed = truth; /* more waiting, two calls a frame */
         changed.stages[1].wait += 0.010;
-        assert_near(predict(&s, "FaceMesh=+5ms:wait").wall_seconds, true_seconds(&changed), 0.03);
+        assert_near(predict(&s, "FaceMesh=+5ms:wait").wall_seconds, true_seconds(&changed), 0.05);
         changed = truth; /* more work */
         changed.stages[1].cpu += 0.010;
-        assert_near(predict(&s, "FaceMesh=+5ms:cpu").wall_seconds, true_seconds(&changed), 0.03);
+        assert_near(predict(&s, "FaceMesh=+5ms:cpu").wall_seconds, true_seconds(&changed), 0.05);
         changed = truth; /* three stages by the last word of their names */
         for (int stage = 5; stage < STAGES; stage++)
             changed.stages[stage].wait += 0.020;
-        assert_near(predict(&s, "encoder=+20ms:wait").wall_seconds, true_seconds(&changed), 0.03);
+        assert_near(predict(&s, "encoder=+20ms:wait").wall_seconds, true_seconds(&changed), 0.05);
         changed = truth; /* the analysis without what it waits for */
         changed.stages[1].wait = 0;
-        assert_near(predict(&s, "analysis=-6ms:wait").wall_seconds, true_seconds(&changed), 0.04);
+        assert_near(predict(&s, "analysis=-6ms:wait").wall_seconds, true_seconds(&changed), 0.05);
         changed = truth; /* two changes, of which one is for an operation outside of all stages */
         changed.stages[1].cpu /= 3;
         changed.stages[1].wait /= 3;
-        assert_near(predict(&s, "analysis=3x,au_write_csv=off").wall_seconds, true_seconds(&changed) - 0.25, 0.03);
+        assert_near(predict(&s, "analysis=3x,au_write_csv=off").wall_seconds, true_seconds(&changed) - 0.25, 0.05);
     }
 }
 
