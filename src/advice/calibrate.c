@@ -8,8 +8,9 @@ enum { STEPS = 100 };
 #define NEAR 1e-3
 #define STEP 0.5          /* of the gap that is closed at each; whole ones swing */
 #define DELAY_FLOOR 0.03  /* of a stage's work: less delay than that says nothing of its weight */
-#define WEIGHT_MAX 30.0
+#define WEIGHT_MAX 10.0
 #define SPREAD_MAX 3.0    /* times the recorded spread */
+#define WORKS_MAX 10.0    /* times the frames: more than that at the end of a stage is not believed */
 
 /* An encoder has several times a decoder's work: how the helpers' time is divided, where nothing tells it. */
 #define DECODER_WEIGHT 1.0
@@ -58,9 +59,14 @@ static fm_status take_stage(const fm_report_run *run, size_t index, double frame
                        from->name);
     to->queue = from->queue;
     to->pictures = from->pictures;
-    const double busy = from->busy_seconds / frames;
+    const double of_frames = from->service_mean * frames;
+    out->works[index] = frames;
+    if (of_frames > 0 && from->busy_seconds > of_frames)
+        out->works[index] = fmin(from->busy_seconds / from->service_mean, WORKS_MAX * frames);
+    to->end = out->works[index] - frames;
+    const double busy = from->busy_seconds / out->works[index];
     out->busy[index] = busy;
-    to->cpu = out->cpu_known ? fmin(from->cpu_seconds / frames, busy) : busy;
+    to->cpu = out->cpu_known ? fmin(from->cpu_seconds / out->works[index], busy) : busy;
     out->variation[index] = from->service_mean > 0 ? from->service_stddev / from->service_mean : 0;
     return FM_OK;
 }
@@ -98,7 +104,7 @@ static double ready_outside(const fm_report_run *run, const fm_calibration *c)
     double sum = 0;
     int count = 0;
     for (size_t i = 0; i < c->model.stage_count; i++) {
-        const double ready = run->pipeline->stages[i].ready_seconds / c->model.frames;
+        const double ready = run->pipeline->stages[i].ready_seconds / c->works[i];
         const double over = ready - (c->busy[i] - c->model.stages[i].cpu);
         sum += over > 0 ? over : 0;
         count += over > 0;
@@ -112,11 +118,11 @@ static void set_waits(const fm_report_run *run, fm_calibration *c)
     const double outside = ready_outside(run, c);
     for (size_t i = 0; i < c->model.stage_count; i++) {
         fm_sim_stage *stage = &c->model.stages[i];
-        const double ready = run->pipeline->stages[i].ready_seconds / c->model.frames;
+        const double ready = run->pipeline->stages[i].ready_seconds / c->works[i];
         const double idle = c->busy[i] - stage->cpu;
         stage->wait = fmax(0, idle - fmax(0, ready - outside));
         c->delay[i] = idle - stage->wait;
-        c->wakes_seconds += c->ready_known ? fmax(0, ready - c->delay[i]) * c->model.frames : 0;
+        c->wakes_seconds += c->ready_known ? fmax(0, ready - c->delay[i]) * c->works[i] : 0;
         stage->weight = 1;
     }
 }
@@ -137,7 +143,7 @@ static void step_waits(fm_calibration *c)
 {
     for (size_t i = 0; i < c->model.stage_count; i++) {
         fm_sim_stage *stage = &c->model.stages[i];
-        const double gap = c->busy[i] - c->result.stages[i].busy / c->model.frames;
+        const double gap = c->busy[i] - c->result.stages[i].busy / c->works[i];
         stage->wait = fmin(fmax(0, stage->wait + STEP * gap), c->busy[i] - stage->cpu);
     }
 }
@@ -146,45 +152,39 @@ static double simulated_delay(const fm_calibration *c)
 {
     double sum = 0;
     for (size_t i = 0; i < c->model.stage_count; i++)
-        sum += c->result.stages[i].delayed / c->model.frames;
+        sum += c->result.stages[i].delayed;
     return sum;
 }
 
-static double sum_of(const double *values, size_t count)
+/* Seconds of all stages, of what is given for a work of each. */
+static double in_all(const fm_calibration *c, const double *of_work)
 {
     double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += values[i];
+    for (size_t i = 0; i < c->model.stage_count; i++)
+        sum += of_work[i] * c->works[i];
     return sum;
 }
 
 /* Weights, such that each stage has its part of all delay: schedulers favour threads that sleep often. */
 static void step_weights(fm_calibration *c)
 {
-    const double is_all = simulated_delay(c), was_all = sum_of(c->delay, c->model.stage_count);
+    const double floor_of_all = DELAY_FLOOR * in_all(c, c->busy) + 1e-9;
+    const double all = (in_all(c, c->delay) + floor_of_all) / (simulated_delay(c) + floor_of_all);
     for (size_t i = 0; i < c->model.stage_count; i++) {
         fm_sim_stage *stage = &c->model.stages[i];
-        const double floor = DELAY_FLOOR * c->busy[i] + 1e-9;
-        const double is = c->result.stages[i].delayed / c->model.frames;
-        const double by = (is + floor) / (is_all + floor) * (was_all + floor) / (c->delay[i] + floor);
+        const double floor = DELAY_FLOOR * c->busy[i] * c->works[i] + 1e-9;
+        const double is = c->result.stages[i].delayed, was = c->delay[i] * c->works[i];
+        const double by = (is + floor) / (was + floor) * all;
         stage->weight = fmin(fmax(stage->weight * pow(by, STEP), 1 / WEIGHT_MAX), WEIGHT_MAX);
     }
-}
-
-static double cpu_of_frame(const fm_sim_model *model)
-{
-    double sum = 0;
-    for (size_t i = 0; i < model->stage_count; i++)
-        sum += model->stages[i].cpu + model->stages[i].helper;
-    return sum;
 }
 
 /* What others leave of the processors, such that all delay is as long; they left at least what was used. */
 static void step_processors(fm_calibration *c)
 {
-    const double floor = DELAY_FLOOR * sum_of(c->busy, c->model.stage_count) + 1e-9;
-    const double by = (simulated_delay(c) + floor) / (sum_of(c->delay, c->model.stage_count) + floor);
-    const double used = fmin(c->processors, cpu_of_frame(&c->model) * c->model.frames / c->seconds);
+    const double floor = DELAY_FLOOR * in_all(c, c->busy) + 1e-9;
+    const double by = (simulated_delay(c) + floor) / (in_all(c, c->delay) + floor);
+    const double used = fmin(c->processors, c->result.cpu / c->seconds);
     c->model.processors = fmin(fmax(c->model.processors * pow(by, STEP / 2), used), c->processors);
 }
 
@@ -211,8 +211,8 @@ static double distance(const fm_calibration *c)
 {
     double gap = 0;
     for (size_t i = 0; i < c->model.stage_count; i++)
-        gap += fabs(c->result.stages[i].busy / c->model.frames - c->busy[i]);
-    return fabs(c->result.seconds / c->seconds - 1) + gap / sum_of(c->busy, c->model.stage_count);
+        gap += fabs(c->result.stages[i].busy - c->busy[i] * c->works[i]);
+    return fabs(c->result.seconds / c->seconds - 1) + gap / in_all(c, c->busy);
 }
 
 static bool fit(const fm_report_run *run, fm_calibration *c)

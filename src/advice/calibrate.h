@@ -5,8 +5,9 @@
  * Linux, how long the thread was ready to run without a processor. The rest of the work is waiting. Where threads
  * wanted more processors than there are, work is stretched by that; the simulation stretches it, too. So these are
  * found: what a stage waits for, such that the simulated stages work as long as the recorded ones did; how much of the
- * processors other programs left, such that our threads are as long without one; and how much of the spread from frame to
- * frame is the work's own, such that the run takes as long. CPU time of the process that no stage's thread spent is of
+ * processors other programs left, and by which weights our threads shared them, such that these are as long without
+ * one; how long a thread takes to run again after a wait; and how much of the spread from frame to frame is the work's
+ * own, such that the run takes as long. CPU time of the process that no stage's thread spent is of
  * helper threads: it is divided among the decoder and the encoders.
  *
  * Thread-safety: Safe on distinct objects.
@@ -23,7 +24,9 @@ enum { FM_CALIBRATE_FRAMES_MIN = 20 };
 typedef struct fm_calibration {
     fm_sim_model model;                /* its stages in the order of the pipeline's */
     double processors;                 /* of the machine; those of the model are what other programs left of them */
-    double busy[FM_SIM_STAGES_MAX];    /* recorded work on a frame, seconds */
+    /* Of each stage: its frames, and what it did at its end (an encoder its look-ahead) as so many frames' work. */
+    double works[FM_SIM_STAGES_MAX];
+    double busy[FM_SIM_STAGES_MAX];    /* recorded, of one of these works, seconds */
     double delay[FM_SIM_STAGES_MAX];   /* of it, recorded: without a processor; found, where that is not known */
     double wakes_seconds;              /* of all stages, recorded: ready to run and not at work yet */
     double variation[FM_SIM_STAGES_MAX]; /* recorded standard deviation of the work on a frame over its mean */

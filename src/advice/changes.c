@@ -65,16 +65,32 @@ const char *fm_change_kind_name(fm_change_kind kind)
 
 /* --- effect ------------------------------------------------------------------ */
 
-/* An operation, or a whole stage, on one stage; a frame. */
+/* An operation, or a whole stage, on one stage; in one of its works. */
 typedef struct piece {
     double seconds; /* as it was measured */
     double calls;
     fm_change_nature nature;
 } piece;
 
-static double removed_share(const fm_change *c, const piece *p)
+/* A piece's time without what it was delayed by others, seconds. */
+typedef struct times {
+    double cpu, wait;
+} times;
+
+static times times_of(const fm_sim_stage *was, double busy, const piece *p)
 {
-    const double mean = p->calls > 0 ? p->seconds / p->calls : 0;
+    const double worked = busy - was->wait; /* wall time on a processor, or ready for one */
+    double wait = busy > 0 ? p->seconds * was->wait / busy : 0;
+    if (p->nature == FM_TIME_CPU)
+        wait = fmax(0, p->seconds - worked);
+    else if (p->nature == FM_TIME_WAIT)
+        wait = fmin(p->seconds, was->wait);
+    return (times){.cpu = (p->seconds - wait) * (worked > 0 ? was->cpu / worked : 1), .wait = wait};
+}
+
+static double removed_share(const fm_change *c, const piece *p, const times *t)
+{
+    const double mean = p->calls > 0 ? (t->cpu + t->wait) / p->calls : 0;
     switch (c->how) {
     case FM_CHANGE_FASTER:
         return 1 - 1 / c->amount;
@@ -89,28 +105,31 @@ static double removed_share(const fm_change *c, const piece *p)
     }
 }
 
-/*
- * Takes a share (below 0: adds it) of a piece's time from a stage. What a processor does in it counts as CPU time:
- * where processors were short, the piece was measured longer than that.
- */
-static void scale(const fm_sim_stage *was, double busy, const piece *p, double share, fm_sim_stage *stage)
+/* How much of each kind of time is taken away; below 0: added. */
+static times removed_shares(const fm_change *c, const piece *p, const times *t)
 {
-    const double worked = busy - was->wait; /* wall time on a processor, or ready for one */
-    const double cpu_of_worked = worked > 0 ? was->cpu / worked : 1;
-    double work, wait;
-    if (p->nature == FM_TIME_CPU) {
-        work = share > 0 ? fmin(p->seconds, worked) : p->seconds;
-        wait = p->seconds - work;
-    } else if (p->nature == FM_TIME_WAIT) {
-        wait = share > 0 ? fmin(p->seconds, was->wait) : p->seconds;
-        work = p->seconds - wait;
-    } else {
-        wait = busy > 0 ? p->seconds * was->wait / busy : 0;
-        work = p->seconds - wait;
+    double left = c->amount * p->calls;
+    if (c->how != FM_CHANGE_SHORTER || p->nature == FM_TIME_AS_STAGE) {
+        const double share = removed_share(c, p, t);
+        return (times){share, share};
     }
-    const double part = busy > 0 ? fmin(1, p->seconds / busy) * share : 0;
-    stage->cpu = fmax(0, stage->cpu - share * work * cpu_of_worked);
-    stage->wait = fmax(0, stage->wait - share * wait);
+    /* So many seconds of a kind; of the other kind only when there are no more. */
+    const bool cpu_first = p->nature == FM_TIME_CPU;
+    const double first = cpu_first ? t->cpu : t->wait, second = cpu_first ? t->wait : t->cpu;
+    const double of_first = fmin(left, first);
+    left = fmin(left - of_first, second);
+    const double share1 = first > 0 ? of_first / first : 0, share2 = second > 0 ? left / second : 0;
+    return cpu_first ? (times){share1, share2} : (times){share2, share1};
+}
+
+/* Takes shares (below 0: adds them) of a piece's times from a stage. */
+static void scale(const fm_sim_stage *was, const times *t, const times *shares, fm_sim_stage *stage)
+{
+    const double work = was->cpu + was->wait;
+    const double gone = shares->cpu * t->cpu + shares->wait * t->wait;
+    const double part = work > 0 ? fmin(1, gone / work) : 0;
+    stage->cpu = fmax(0, stage->cpu - shares->cpu * t->cpu);
+    stage->wait = fmax(0, stage->wait - shares->wait * t->wait);
     stage->helper = fmax(0, stage->helper - part * was->helper);
     stage->spread = fmax(0, stage->spread - part * was->spread);
 }
@@ -135,18 +154,22 @@ typedef struct application {
 static void apply_piece(const application *a, size_t stage, const piece *p)
 {
     const fm_sim_stage *was = &a->recorded->model.stages[stage];
-    const double frames = a->recorded->model.frames;
-    const double share = removed_share(a->change, p);
+    const double works = a->recorded->works[stage];
+    const double busy = a->recorded->busy[stage];
+    const times t = times_of(was, busy, p);
+    const times shares = removed_shares(a->change, p, &t);
     const double added = a->change->how == FM_CHANGE_LONGER ? a->change->amount * p->calls : 0;
     if (added > 0)
         lengthen(was, p->nature, added, &a->model->stages[stage]);
     else
-        scale(was, a->recorded->busy[stage], p, share, &a->model->stages[stage]);
+        scale(was, &t, &shares, &a->model->stages[stage]);
+    const double work = t.cpu + t.wait, gone = shares.cpu * t.cpu + shares.wait * t.wait;
+    const double measured = work > 0 ? p->seconds * gone / work : 0;
     a->effect->on[stage] = true;
-    a->effect->calls += p->calls * frames;
-    a->effect->seconds += p->seconds * frames;
-    a->effect->removed += fmax(0, share) * p->seconds * frames;
-    a->effect->added += (added + fmax(0, -share) * p->seconds) * frames;
+    a->effect->calls += p->calls * works;
+    a->effect->seconds += p->seconds * works;
+    a->effect->removed += fmax(0, measured) * works;
+    a->effect->added += (added + fmax(0, -measured)) * works;
 }
 
 /* Inference on an accelerator: its time is no processor's. */
@@ -164,7 +187,7 @@ static double accelerator_seconds(const application *a, size_t stage)
         if (on_accelerator(op))
             sum += (double)op->self_ns * 1e-9 * fm_place_share(a->run->pipeline, stage, op->operation);
     }
-    return sum / a->recorded->model.frames;
+    return sum / a->recorded->works[stage];
 }
 
 static fm_change_nature nature_of(const application *a, size_t stage, const fmp_operation *op,
@@ -187,10 +210,10 @@ static double seconds_of(const fm_change *c, const fmp_operation *op)
 
 static void apply_operation(const application *a, const fmp_operation *op, fm_change_nature nature, double *outside)
 {
-    const double seconds = seconds_of(a->change, op), frames = a->recorded->model.frames;
+    const double seconds = seconds_of(a->change, op);
     bool placed = false;
     for (size_t i = 0; i < a->model->stage_count; i++) {
-        const double share = fm_place_share(a->run->pipeline, i, op->operation) / frames;
+        const double share = fm_place_share(a->run->pipeline, i, op->operation) / a->recorded->works[i];
         if (!(share > 0))
             continue;
         placed = true;
@@ -200,7 +223,8 @@ static void apply_operation(const application *a, const fmp_operation *op, fm_ch
     if (placed)
         return;
     const piece p = {seconds, (double)op->count, nature};
-    const double removed = removed_share(a->change, &p) * seconds;
+    const times t = {.wait = seconds};
+    const double removed = removed_share(a->change, &p, &t) * seconds;
     const double added = a->change->how == FM_CHANGE_LONGER ? a->change->amount * p.calls : 0;
     *outside = fmax(0, *outside - removed + added);
     a->effect->outside = true;

@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A wait of a frame that is shorter is none in which the thread sleeps, seconds. */
+#define SLEEP_MIN 5e-4
+
 /* What a stage is about. Each is left as soon as it can be, in this order, and then the next frame begins. */
 typedef enum phase {
     WANT_FRAME,
     WANT_PICTURE,
     RUN,       /* needs a processor */
     SIT,       /* needs none */
+    RISE,      /* it slept, and is to run again */
     WANT_HELP, /* the helpers have all the frames that they take */
     HAND_ON,
     WAKE,      /* what it waited for is there */
@@ -21,8 +25,9 @@ typedef enum phase {
 typedef struct actor {
     phase phase;
     phase resumes;        /* after WAKE */
+    bool ending;          /* RUN and SIT are of the work after the last frame */
     bool waited;          /* in this phase, for another stage */
-    double wake;          /* seconds of WAKE to go */
+    double wake;          /* seconds of WAKE or RISE to go */
     double left;          /* seconds of RUN or SIT to go */
     int taken, done;      /* frames taken from the queue; finished and handed on */
     int offered;          /* frames put into the queue before it */
@@ -91,7 +96,8 @@ static bool is_sound(const fm_sim_model *m)
     for (size_t i = 0; i < m->stage_count; i++) {
         const fm_sim_stage *s = &m->stages[i];
         if ((i == 0) != (s->after < 0) || s->after >= (int)i || s->queue < 0 || s->pictures < 0 || s->helpers < 0 ||
-            !(s->weight >= 0 && s->weight <= 1e6) || !is_time(s->cpu) || !is_time(s->wait) || !is_time(s->spread) || !is_time(s->helper))
+            !(s->weight >= 0 && s->weight <= 1e6) || !is_time(s->cpu) || !is_time(s->wait) || !is_time(s->spread) ||
+            !is_time(s->helper) || !is_time(s->end))
             return false;
     }
     return true;
@@ -188,6 +194,12 @@ static void go_on(simulation *s, actor *a, phase next)
     }
 }
 
+/* Seconds of the end, of which a frame has `seconds`. When not all frames are simulated it is as much shorter. */
+static double end_of(const simulation *s, const fm_sim_stage *stage, double seconds)
+{
+    return stage->end * seconds * s->frames / s->model->frames;
+}
+
 /* Goes on to the next phase, if it can. */
 static bool move(simulation *s, int index)
 {
@@ -196,7 +208,9 @@ static bool move(simulation *s, int index)
     switch (a->phase) {
     case WANT_FRAME:
         if (a->taken == s->frames) {
-            a->phase = FLUSH;
+            a->ending = true;
+            a->left = end_of(s, stage, stage->cpu);
+            a->phase = RUN;
             return true;
         }
         if (index > 0 && a->offered == a->taken)
@@ -214,14 +228,22 @@ static bool move(simulation *s, int index)
     case RUN:
         if (a->left > 0)
             return false;
-        a->left = stage->wait * (double)a->factor[a->taken - 1];
+        a->left = a->ending ? end_of(s, stage, stage->wait) : stage->wait * (double)a->factor[a->taken - 1];
         a->phase = SIT;
         return true;
     case SIT:
         if (a->left > 0)
             return false;
-        ask_help(stage, a);
-        a->phase = WANT_HELP;
+        if (!a->ending)
+            ask_help(stage, a);
+        a->wake = stage->wait >= SLEEP_MIN ? s->model->wake : 0;
+        s->result->wakes += stage->wait >= SLEEP_MIN;
+        a->phase = RISE;
+        return true;
+    case RISE:
+        if (a->wake > 0)
+            return false;
+        a->phase = a->ending ? FLUSH : WANT_HELP;
         return true;
     case WANT_HELP:
         if (a->helping_count > helpers_of(stage))
@@ -278,7 +300,7 @@ static double weight_of(const fm_sim_stage *stage)
     return stage->weight > 0 ? stage->weight : 1;
 }
 
-/* Parts of the processors for a weight of one, when `processors` are divided among those that do not run at full speed. */
+/* What a weight of one gets when `processors` are divided among those that do not run at full speed. */
 static double part_of(const simulation *s, double processors, const bool *full)
 {
     double weights = 0;
@@ -328,7 +350,7 @@ static double time_to_event(const simulation *s)
             time = fmin(time, a->left / s->rate[i]);
         else if (a->phase == SIT)
             time = fmin(time, a->left);
-        else if (a->phase == WAKE)
+        else if (a->phase == WAKE || a->phase == RISE)
             time = fmin(time, a->wake);
         for (int h = 0; h < helpers_at_work(s, i); h++)
             time = fmin(time, a->helping[h] / s->helper_rate);
@@ -385,6 +407,11 @@ static void pass(simulation *s, double time)
         case SIT:
             a->left = rest(a->left, time);
             figures->busy += time;
+            break;
+        case RISE:
+            figures->delayed += time;
+            figures->busy += time;
+            a->wake = rest(a->wake, time);
             break;
         case WANT_HELP:
         case FLUSH:

@@ -30,6 +30,7 @@ typedef struct fm_sim_stage {
     double cpu;     /* processor time of a frame on its own thread, seconds */
     double wait;    /* time of a frame in which it needs no processor, seconds */
     double weight;  /* of its thread where processors are short: it gets so many parts where others get one; 0: 1 */
+    double end;     /* work after the last frame, as so many frames' (an encoder's look-ahead); 0: none */
     double spread;  /* standard deviation of a frame's work, seconds; lognormal */
     double helper;  /* processor time of a frame on helper threads (decoder, encoder), after its own work, seconds */
     int helpers;    /* of these threads: so many frames may be with them at once */
@@ -39,7 +40,7 @@ typedef struct fm_sim_model {
     fm_sim_stage stages[FM_SIM_STAGES_MAX]; /* the first one makes the frames; each is behind the one that feeds it */
     size_t stage_count;
     double processors; /* above 0; a fraction is what other programs leave */
-    double wake;       /* seconds until a thread runs again that waited for a frame, for room, or for a picture */
+    double wake;       /* seconds until a thread runs again that waited for a frame or for room, or slept */
     double frames;     /* 1 or more */
 } fm_sim_model;
 
