@@ -166,7 +166,7 @@ static void apply_piece(const application *a, size_t stage, const piece *p)
     const double work = t.cpu + t.wait, gone = shares.cpu * t.cpu + shares.wait * t.wait;
     const double measured = work > 0 ? p->seconds * gone / work : 0;
     a->effect->on[stage] = true;
-    a->effect->calls += p->calls * works;
+    a->effect->calls += a->change->kind == FM_OF_STAGE ? a->recorded->model.frames : p->calls * works;
     a->effect->seconds += p->seconds * works;
     a->effect->removed += fmax(0, measured) * works;
     a->effect->added += (added + fmax(0, -measured)) * works;

@@ -26,6 +26,7 @@ typedef struct actor {
     phase phase;
     phase resumes;        /* after WAKE */
     bool ending;          /* RUN and SIT are of the work after the last frame */
+    bool sleeps;          /* in this SIT: it is long enough to be switched out */
     bool waited;          /* in this phase, for another stage */
     double wake;          /* seconds of WAKE or RISE to go */
     double left;          /* seconds of RUN or SIT to go */
@@ -229,6 +230,7 @@ static bool move(simulation *s, int index)
         if (a->left > 0)
             return false;
         a->left = a->ending ? end_of(s, stage, stage->wait) : stage->wait * (double)a->factor[a->taken - 1];
+        a->sleeps = a->left >= SLEEP_MIN;
         a->phase = SIT;
         return true;
     case SIT:
@@ -236,8 +238,8 @@ static bool move(simulation *s, int index)
             return false;
         if (!a->ending)
             ask_help(stage, a);
-        a->wake = stage->wait >= SLEEP_MIN ? s->model->wake : 0;
-        s->result->wakes += stage->wait >= SLEEP_MIN;
+        a->wake = a->sleeps ? s->model->wake : 0;
+        s->result->wakes += a->sleeps;
         a->phase = RISE;
         return true;
     case RISE:

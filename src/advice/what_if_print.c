@@ -67,7 +67,7 @@ void fm_what_if_assume(const fm_what_if_answers *answers, fm_assumptions *out)
         assume(out, "Other programs go on as they did: they left about %.0f %% of the processors.",
                100 * c->model.processors / c->processors);
     const double helpers = helper_seconds(c);
-    if (helpers > 0)
+    if (helpers > 1e-4)
         assume(out, "CPU time of decoder's and encoders' own threads (%.1f ms a frame) is divided among them by a "
                     "fixed ratio, 1 to 4 for each encoder.", 1e3 * helpers);
     if (c->outside_seconds > 0.001 * answers->run->wall_seconds)

@@ -5,7 +5,7 @@
 #include "export/text.h"
 #include "export/utf8.h"
 
-enum { LABEL_COLUMNS = 12, WIDTH = 80 };
+enum { LABEL_COLUMNS = 14, WIDTH = 80 };
 
 static void label(FILE *out, const char *text)
 {
@@ -36,7 +36,7 @@ static void print_base(FILE *out, const fm_what_if_base *base)
     label(out, "Limit:");
     print_limit(out, &base->limit);
     label(out, "Model error:");
-    fprintf(out, "%.1f%% (the simulation of the run as it was; taken out below)\n", 100 * base->model_error);
+    fprintf(out, "%.1f%% (the simulation of the run as it was; taken out below)\n", fabs(100 * base->model_error));
 }
 
 static const char *more_or_less(const fm_change_effect *effect)

@@ -194,6 +194,49 @@ static void helpers_work_beside_their_stage(void **state)
     assert_near(simulate(&model).seconds, FRAMES * 0.010, 0.02);
 }
 
+static void the_end_of_a_stage_is_work_too(void **state)
+{
+    (void)state;
+    /* An encoder that has 30 frames to write when the last one came. */
+    fm_sim_model model = MODEL(4, {.after = -1, .cpu = 0.010}, {.after = 0, .queue = 3, .cpu = 0.004, .end = 30});
+    fm_sim_result r = simulate(&model);
+    assert_near(r.seconds, FRAMES * 0.010 + 31 * 0.004, 1e-6);
+    assert_near(r.stages[1].busy, (FRAMES + 30) * 0.004, 1e-6);
+    model.frames = 10 * FM_SIM_FRAMES_MAX; /* it does not grow with the run */
+    assert_near(simulate(&model).seconds, model.frames * 0.010 + 30 * 0.004, 0.002);
+}
+
+static void waking_up_takes_time(void **state)
+{
+    (void)state;
+    /* The second stage sleeps before each frame, since it is faster: 2 ms until it runs add to the way of a frame. */
+    fm_sim_model model = MODEL(4, {.after = -1, .cpu = 0.010}, {.after = 0, .queue = 3, .cpu = 0.004});
+    model.wake = 0.002;
+    fm_sim_result r = simulate(&model);
+    assert_near(r.seconds, FRAMES * 0.010 + 0.006, 1e-6);
+    assert_near(r.wakes, FRAMES, 1e-6);
+    /* A stage that sleeps in its work is woken in it. */
+    model = MODEL(4, {.after = -1, .cpu = 0.003, .wait = 0.005});
+    model.wake = 0.002;
+    r = simulate(&model);
+    assert_near(r.seconds, FRAMES * 0.010, 1e-6);
+    assert_near(r.stages[0].delayed, FRAMES * 0.002, 1e-6);
+}
+
+static void weights_share_what_is_short(void **state)
+{
+    (void)state;
+    /* On one processor the second stage gets three parts of four while both want it. */
+    fm_sim_model model = MODEL(1, {.after = -1, .cpu = 0.010},
+                               {.after = 0, .queue = 3, .cpu = 0.010, .weight = 3});
+    const fm_sim_result r = simulate(&model);
+    assert_near(r.seconds, FRAMES * 0.020, 0.01);
+    assert_true(r.stages[1].delayed < 0.5 * r.stages[0].delayed);
+    /* With one for each there is nothing to share, whatever the weights. */
+    model.processors = 2;
+    assert_near(simulate(&model).seconds, (FRAMES + 1) * 0.010, 1e-6);
+}
+
 static void long_runs_go_on_at_the_same_speed(void **state)
 {
     (void)state;
@@ -258,6 +301,9 @@ int main(void)
         cmocka_unit_test(pictures_bound_what_is_in_flight),
         cmocka_unit_test(a_slow_encoder_holds_all_before_it),
         cmocka_unit_test(helpers_work_beside_their_stage),
+        cmocka_unit_test(the_end_of_a_stage_is_work_too),
+        cmocka_unit_test(waking_up_takes_time),
+        cmocka_unit_test(weights_share_what_is_short),
         cmocka_unit_test(long_runs_go_on_at_the_same_speed),
         cmocka_unit_test(nonsense_is_refused),
     };

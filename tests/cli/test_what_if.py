@@ -11,7 +11,7 @@ import unittest
 
 import harness as h
 
-FRAMES = 40
+FRAMES = 30
 RUNS = 3
 ATTEMPTS = 3
 TOLERANCE = 0.10
@@ -81,19 +81,19 @@ class Case(h.Case):
 class Sleeps(Case):
     """A stage that waits longer: what an accelerator, a disk or the network would do."""
     def test_stage(self):
-        self.compare('analysis=40ms', 'analysis=90ms', 'analysis=+50ms:wait', 'analysis=-50ms:wait')
+        self.compare('analysis=25ms', 'analysis=60ms', 'analysis=+35ms:wait', 'analysis=-35ms:wait')
 
 
 class Models(Case):
     """A model that takes longer: in the analysis twice a frame, in each lane once."""
     def test_model(self):
-        self.compare('FaceMesh=20ms', 'FaceMesh=45ms', 'FaceMesh=+25ms:wait', 'FaceMesh=-25ms:wait')
+        self.compare('FaceMesh=10ms', 'FaceMesh=30ms', 'FaceMesh=+20ms:wait', 'FaceMesh=-20ms:wait')
 
 
 class Burns(Case):
     """A stage that computes longer."""
     def test_stage(self):
-        self.compare('analysis=20ms:cpu', 'analysis=60ms:cpu', 'analysis=+40ms:cpu', 'analysis=-40ms:cpu')
+        self.compare('analysis=10ms:cpu', 'analysis=35ms:cpu', 'analysis=+25ms:cpu', 'analysis=-25ms:cpu')
 
 
 class Answers(Case):
