@@ -197,8 +197,8 @@ static fm_limit find_limit(const fm_facts *f)
 }
 
 /*
- * What counts of an operation: its time on the limiting stage; or processor time, with that of all encoders together and
- * of their own threads; or all of its time.
+ * What counts of an operation: its time on the limiting stage; or processor time, with that of all encoders together
+ * and of their own threads; or all of its time.
  */
 static double weight_of(const fm_facts *f, const fmp_operation *op)
 {

@@ -28,7 +28,7 @@ typedef struct fm_facts {
     double models;     /* seconds, of the category MODEL_INFERENCE */
     double processors; /* that the run could use; 0: not known */
     double cpu;        /* CPU seconds of the whole run; NAN: not known */
-    double helpers;    /* of these, seconds of threads that are no stages: the decoder's and the encoders'; 0: not known */
+    double helpers;    /* of these: of threads that are no stages, the decoder's and the encoders'; 0: not known */
     double cpu_share;  /* of the processor time that others left; NAN: not known */
     const fm_report_stage *stages;
     size_t stage_count;

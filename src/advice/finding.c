@@ -7,7 +7,7 @@
 
 /* --- text ------------------------------------------------------------------------------ */
 
-/* Texts stand one behind the other in few large pieces: a report must not cost more allocations the more it has to say. */
+/* Texts stand one behind the other in few large pieces: a report with more to say must not cost more allocations. */
 typedef struct piece {
     struct piece *next;
     size_t used, size;
@@ -138,11 +138,13 @@ static void gain_without_stages(fm_advice *a, fm_report_finding *finding, double
     finding->gain_least = alone ? fmin(1, least * seconds / f->wall) : 0;
     finding->gain_most = fmin(1, most * seconds / f->wall);
     if (alone) {
-        finding->gain = fm_advice_text(a, "one thread did everything, so its %.1f s count in full in the wall time of %.1f s; %s",
+        finding->gain = fm_advice_text(a, "one thread did everything, so its %.1f s count in full in the wall time of "
+                                          "%.1f s; %s",
                                        seconds, f->wall, part_text(a, least, most));
         return;
     }
-    finding->gain = fm_advice_text(a, "%s, its %.1f s over the wall time of %.1f s; nothing where a stage beside it takes "
+    finding->gain = fm_advice_text(a, "%s, its %.1f s over the wall time of %.1f s; nothing where a stage beside it "
+                                      "takes "
                                       "longer, which this profile does not tell",
                                    part_text(a, most, most), seconds, f->wall);
 }
@@ -160,7 +162,8 @@ static const char *next_text(fm_advice *a, const fm_removal *removal)
             most = left;
         }
     }
-    return next ? fm_advice_text(a, ", at most down to the next stage (%s, then at work %.1f %% of today's wall time)", next->name,
+    return next ? fm_advice_text(a, ", at most down to the next stage (%s, then at work %.1f %% of today's wall time)",
+                                 next->name,
                                  100 * most / f->wall) : "";
 }
 
@@ -202,14 +205,17 @@ void fm_finding_gains(fm_advice *a, fm_report_finding *finding, const fmp_operat
     finding->gain_least = f->limit == FM_LIMIT_WAITING ? 0 : fm_removal_gain(f, &small, false);
     finding->gain_most = fm_removal_gain(f, &large, true);
     if (f->limit == FM_LIMIT_STAGE)
-        finding->gain = stage_derivation(a, what, whole.stage[f->busiest - f->stages], elsewhere ? elsewhere->name : NULL, part,
+        finding->gain = stage_derivation(a, what, whole.stage[f->busiest - f->stages], elsewhere ? elsewhere->name
+                                         : NULL, part,
                                          &large);
     else if (f->limit == FM_LIMIT_PROCESSORS)
-        finding->gain = fm_advice_text(a, "the processors are busy, so processor time counts: %s takes %s %.1f s of the run's "
+        finding->gain = fm_advice_text(a, "the processors are busy, so processor time counts: %s takes %s %.1f s of "
+                                          "the run's "
                                           "%.1f s; %s", what, count > 0 && fm_op_encodes(ops[0]) ? "at most" : "about",
                                        whole.cpu, f->cpu, part);
     else
-        finding->gain = fm_advice_text(a, "%s; no stage is at work all the time, so part of it may be lost in waiting", part);
+        finding->gain = fm_advice_text(a, "%s; no stage is at work all the time, so part of it may be lost in waiting",
+                                       part);
     finding->priority = finding->gain_most >= fm_facts_share(f, FM_RULE_GAIN_HIGH)     ? FM_PRIORITY_HIGH
                         : finding->gain_most >= fm_facts_share(f, FM_RULE_GAIN_MEDIUM) ? FM_PRIORITY_MEDIUM
                                                                                   : FM_PRIORITY_LOW;
@@ -228,9 +234,10 @@ static void encoder_fixes(fm_advice *a, fm_report_finding *finding)
 {
     const fm_report_conditions *c = a->facts.run->conditions;
     const char *encoder = a->facts.run->encoder;
-    const bool software = encoder && fm_begins_with(encoder, "lib"); /* libx264, libopenh264: FFmpeg's names of libraries */
+    const bool software = encoder && fm_begins_with(encoder, "lib"); /* libx264, libopenh264: names of libraries */
     if (c && c->hardware_encoder && *c->hardware_encoder)
-        fm_finding_fix(finding, fm_advice_text(a, "--encoder %s: encodes in hardware, and works here", c->hardware_encoder));
+        fm_finding_fix(finding, fm_advice_text(a, "--encoder %s: encodes in hardware, and works here",
+                                               c->hardware_encoder));
     for (size_t i = 0; i < a->facts.snapshot->operation_count; i++)
         if (fm_begins_with(a->facts.snapshot->operations[i].operation, "frame_write_debug")) {
             fm_finding_fix(finding, "--no-debug: one video fewer to draw and encode");
@@ -238,7 +245,8 @@ static void encoder_fixes(fm_advice *a, fm_report_finding *finding)
         }
     fm_finding_fix(finding, "--mode au: tables alone, where no video is wanted");
     if (software && !(c && c->hardware_encoder && *c->hardware_encoder))
-        fm_finding_fix(finding, fm_advice_text(a, "a hardware encoder, which a run takes by itself%s: 'facemirror doctor' says "
+        fm_finding_fix(finding, fm_advice_text(a, "a hardware encoder, which a run takes by itself%s: 'facemirror "
+                                                  "doctor' says "
                                                   "what each of them lacks", c ? " (none works here)" : ""));
 }
 
@@ -248,10 +256,12 @@ static void provider_fix(fm_advice *a, fm_report_finding *finding, const fm_repo
     if (!model->backend || !fm_ends_with(model->backend, "_cpu"))
         return;
     if (c && c->accelerators && *c->accelerators)
-        fm_finding_fix(finding, fm_advice_text(a, "--ep auto: takes the fastest of what works here (beside the CPU: %s)",
+        fm_finding_fix(finding, fm_advice_text(a, "--ep auto: takes the fastest of what works here (beside the CPU: "
+                                                  "%s)",
                                                c->accelerators));
     else
-        fm_finding_fix(finding, "--ep NAME: another execution provider; 'facemirror doctor' says which work here and what "
+        fm_finding_fix(finding, "--ep NAME: another execution provider; 'facemirror doctor' says which work here and "
+                                "what "
                                 "would bring one");
 }
 
@@ -266,12 +276,16 @@ static void model_fixes(fm_advice *a, fm_report_finding *finding, const fm_repor
     const fm_facts *f = &a->facts;
     const char *role = model->role ? model->role : "";
     if (strcmp(role, "detector") == 0)
-        fm_finding_fix(finding, "--detector-interval 0: looks for a face only when none is followed; or a larger interval");
-    if (strcmp(role, "landmarker") == 0 && use == FM_USE_ANALYSIS && calls_a_frame(f, op) > f->rules->value[FM_RULE_LOOKS])
-        fm_finding_fix(finding, "--no-flip-average: one look a frame in place of two; the network's own left-right bias then "
+        fm_finding_fix(finding, "--detector-interval 0: looks for a face only when none is followed; or a larger "
+                                "interval");
+    if (strcmp(role, "landmarker") == 0 && use == FM_USE_ANALYSIS && calls_a_frame(f,
+                                                                                op) > f->rules->value[FM_RULE_LOOKS])
+        fm_finding_fix(finding, "--no-flip-average: one look a frame in place of two; the network's own left-right "
+                                "bias then "
                                 "stays in");
     if (strcmp(role, "landmarker") == 0 && model->file && strstr(model->file, "attention"))
-        fm_finding_fix(finding, "--landmarks plain: 468 points in about half the network's time; lips and lids less exact");
+        fm_finding_fix(finding, "--landmarks plain: 468 points in about half the network's time; lips and lids less "
+                                "exact");
     if (strcmp(role, "au_estimator") == 0)
         fm_finding_fix(finding, "--au-batch N: more faces in one run, which take less time each (4 unless set)");
     provider_fix(a, finding, model);

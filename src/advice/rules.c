@@ -9,32 +9,48 @@
 #include "base/file.h"
 
 /*
- * Where the values come from: 56, 10, 30, 5, 75 %, partitions of 10 and 20, 1.1 times, 10 %, 3 times, 5 and 20 % are the
- * guide's; the others are ours, and docs/interpreting.md says why.
+ * Where the values come from: 56, 10, 30, 5, 75 %, partitions of 10 and 20, 1.1 times, 10 %, 3 times, 5 and 20 % are
+ * the guide's; the others are ours, and docs/interpreting.md says why.
  */
 const fm_threshold_spec fm_threshold_specs[FM_THRESHOLDS] = {
-    [FM_RULE_MODEL_DOMINATES] = {"model-dominates", 56, "%", 0, 100, "a model takes more than this of all models' time"},
-    [FM_RULE_FIRST_SHARE] = {"first-share", 20, "%", 0, 100, "an operation that takes more of the profiled time is looked at first"},
-    [FM_RULE_MINOR_SHARE] = {"minor-share", 5, "%", 0, 100, "an operation that takes less of the profiled time is not worth work"},
+    [FM_RULE_MODEL_DOMINATES] = {"model-dominates", 56, "%", 0, 100,
+        "a model takes more than this of all models' time"},
+    [FM_RULE_FIRST_SHARE] = {"first-share", 20, "%", 0, 100,
+        "an operation that takes more of the profiled time is looked at first"},
+    [FM_RULE_MINOR_SHARE] = {"minor-share", 5, "%", 0, 100,
+        "an operation that takes less of the profiled time is not worth work"},
     [FM_RULE_PREPROCESSING] = {"preprocessing", 10, "%", 0, 100, "pre-processing takes more of the profiled time"},
     [FM_RULE_DETECTION] = {"detection", 30, "%", 0, 100, "finding faces takes more of the profiled time"},
-    [FM_RULE_MEMORY_OPERATIONS] = {"memory-operations", 5, "%", 0, 100, "copies and the like take more of the profiled time"},
+    [FM_RULE_MEMORY_OPERATIONS] = {"memory-operations", 5, "%", 0, 100,
+        "copies and the like take more of the profiled time"},
     [FM_RULE_COVERAGE] = {"coverage", 75, "%", 0, 100, "the accelerator takes fewer of a model's operators"},
-    [FM_RULE_PARTITIONS_MODERATE] = {"partitions-moderate", 10, "pieces", 1, 1e6, "an accelerator's share falls into so many or more"},
-    [FM_RULE_PARTITIONS_HIGH] = {"partitions-high", 20, "pieces", 1, 1e6, "an accelerator's share falls into so many or more"},
-    [FM_RULE_BOUNDARY_SHARE] = {"boundary-share", 10, "%", 0, 100, "hand-overs between devices take more of a model's run"},
-    [FM_RULE_FIRST_CALL_RATIO] = {"first-call-ratio", 1.1, "times", 1, 1e6, "an operation's first call takes more than this of the median"},
-    [FM_RULE_FIRST_CALL_SHARE] = {"first-call-share", 1, "%", 0, 100, "and what it takes longer is more of the wall time"},
-    [FM_RULE_STAGE_BUSY] = {"stage-busy", 80, "%", 1, 100, "a stage that is at work more of the wall time limits the run"},
+    [FM_RULE_PARTITIONS_MODERATE] = {"partitions-moderate", 10, "pieces", 1, 1e6,
+        "an accelerator's share falls into so many or more"},
+    [FM_RULE_PARTITIONS_HIGH] = {"partitions-high", 20, "pieces", 1, 1e6,
+        "an accelerator's share falls into so many or more"},
+    [FM_RULE_BOUNDARY_SHARE] = {"boundary-share", 10, "%", 0, 100,
+        "hand-overs between devices take more of a model's run"},
+    [FM_RULE_FIRST_CALL_RATIO] = {"first-call-ratio", 1.1, "times", 1, 1e6,
+        "an operation's first call takes more than this of the median"},
+    [FM_RULE_FIRST_CALL_SHARE] = {"first-call-share", 1, "%", 0, 100,
+        "and what it takes longer is more of the wall time"},
+    [FM_RULE_STAGE_BUSY] = {"stage-busy", 80, "%", 1, 100,
+        "a stage that is at work more of the wall time limits the run"},
     [FM_RULE_STAGE_WAITS] = {"stage-waits", 50, "%", 1, 100, "a stage that waits more of the wall time is named"},
-    [FM_RULE_PROCESSORS_BUSY] = {"processors-busy", 85, "%", 1, 100, "of the processor time that others leave; above it the processors limit the run"},
-    [FM_RULE_OVERSUBSCRIBED] = {"oversubscribed", 150, "%", 1, 1e6, "stages at work on average, over the processor threads"},
+    [FM_RULE_PROCESSORS_BUSY] = {"processors-busy", 85, "%", 1, 100,
+        "of the processor time that others leave; above it the processors limit the run"},
+    [FM_RULE_OVERSUBSCRIBED] = {"oversubscribed", 150, "%", 1, 1e6,
+        "stages at work on average, over the processor threads"},
     [FM_RULE_UNEXPLAINED] = {"unexplained", 10, "%", 0, 100, "more of the wall time has no scope open"},
-    [FM_RULE_SPREAD_RATIO] = {"spread-ratio", 3, "times", 1, 1e6, "an operation's p99 is more than this of its median"},
-    [FM_RULE_DETECTOR_RATE] = {"detector-rate", 50, "%", 0, 100, "the detector looks at more of the frames though a face is followed"},
+    [FM_RULE_SPREAD_RATIO] = {"spread-ratio", 3, "times", 1, 1e6,
+        "an operation's p99 is more than this of its median"},
+    [FM_RULE_DETECTOR_RATE] = {"detector-rate", 50, "%", 0, 100,
+        "the detector looks at more of the frames though a face is followed"},
     [FM_RULE_LOOKS] = {"looks", 1.5, "a frame", 0, 1e6, "the landmark model runs more often than this"},
-    [FM_RULE_CROPPED_AGAIN] = {"cropped-again", 5, "%", 0, 100, "of more frames the face is cut out twice for the landmark model"},
-    [FM_RULE_PICTURES_COPIED] = {"pictures-copied", 2.5, "a frame", 0, 1e6, "more whole pictures are copied unchanged (two are by design: both kept halves, and the debug video's)"},
+    [FM_RULE_CROPPED_AGAIN] = {"cropped-again", 5, "%", 0, 100,
+        "of more frames the face is cut out twice for the landmark model"},
+    [FM_RULE_PICTURES_COPIED] = {"pictures-copied", 2.5, "a frame", 0, 1e6,
+        "more whole pictures are copied unchanged (two are by design: both kept halves, and the debug video's)"},
     [FM_RULE_ALLOCATIONS] = {"allocations", 0, "a frame", 0, 1e9, "more picture buffers are allocated after warm-up"},
     [FM_RULE_MEMORY_GROWTH] = {"memory-growth", 4, "KiB a frame", 0, 1e9, "the resident size grows by more"},
     [FM_RULE_MEMORY_GROWN] = {"memory-grown", 16, "MiB", 0, 1e9, "and has grown by more in all"},
@@ -113,7 +129,8 @@ static fm_status take_line(char *line, int at, const char *file, fm_advice_rules
     const char *text = trimmed(equals + 1);
     const fm_threshold t = find(name);
     if (t == FM_THRESHOLDS)
-        return fm_fail(err, FM_E_BAD_INPUT, "'%s', line %d: '%.60s' is no threshold; docs/interpreting.md lists them", file, at, name);
+        return fm_fail(err, FM_E_BAD_INPUT, "'%s', line %d: '%.60s' is no threshold; docs/interpreting.md lists them",
+                       file, at, name);
     if (seen[t])
         return fm_fail(err, FM_E_BAD_INPUT, "'%s', line %d: '%s' stands there twice", file, at, name);
     const fm_threshold_spec *spec = &fm_threshold_specs[t];

@@ -22,9 +22,10 @@ static const char *waits_text(fm_advice *a)
         const double starved = part(f, s->starved_seconds), blocked = part(f, s->blocked_seconds);
         if (s == f->busiest || fmax(starved, blocked) < fm_facts_share(f, FM_RULE_STAGE_WAITS))
             continue;
+        const char *what =
+            starved >= blocked ? "for frames (its queue was empty)" : "for room behind it (that queue was full)";
         text = fm_advice_text(a, "%s%s%s waited %.0f %% of the time %s", text, named ? ", " : " ", s->name,
-                              100 * fmax(starved, blocked), starved >= blocked ? "for frames (its queue was empty)"
-                                                                               : "for room behind it (that queue was full)");
+                              100 * fmax(starved, blocked), what);
         named++;
     }
     return named ? fm_advice_text(a, "%s.", text) : "";
@@ -50,12 +51,15 @@ static void stage_limits(fm_advice *a)
     const fmp_operation *op = f->bottleneck;
     const double on_stage = op ? fm_op_seconds(op) * fm_op_on(f, op, (size_t)(s - f->stages)) / s->busy_seconds : 0;
     const char *title =
-        op ? fm_advice_text(a, "'%s' limits the run: %s takes %.0f %% of its time", s->name, op->operation, 100 * on_stage)
+        op ? fm_advice_text(a, "'%s' limits the run: %s takes %.0f %% of its time", s->name, op->operation,
+                            100 * on_stage)
            : fm_advice_text(a, "'%s' limits the run", s->name);
     const char *held = s->held > 0 && s->frames > 0
-                           ? fm_advice_text(a, " It held up %" PRId64 " of %" PRId64 " frames longest.", s->held, s->frames) : "";
+                           ? fm_advice_text(a, " It held up %" PRId64 " of %" PRId64 " frames longest.", s->held,
+                                            s->frames) : "";
     const char *evidence =
-        fm_advice_text(a, "It was at work %.1f %% of the wall time, %.1f ms a frame.%s%s%s", 100 * part(f, s->busy_seconds),
+        fm_advice_text(a, "It was at work %.1f %% of the wall time, %.1f ms a frame.%s%s%s", 100 * part(f,
+                                                                                s->busy_seconds),
                        1e3 * s->service_mean, held, queue_text(a, s), waits_text(a));
     fm_report_finding *finding =
         fm_finding_add(a, "stage-limits", op ? fm_op_title(op) : s->name, FM_PRIORITY_HIGH, title, evidence,
@@ -84,15 +88,19 @@ static void processors_limit(fm_advice *a)
     for (size_t i = 0; i < count; i++)
         cpu += fm_op_cpu(f, ops[i]);
     const char *own = op && fm_op_encodes(op) && f->helpers >= 0.01 * f->cpu
-                          ? fm_advice_text(a, ", and threads of the encoders' and the decoder's own %.1f s", f->helpers) : "";
+                          ? fm_advice_text(a, ", and threads of the encoders' and the decoder's own %.1f s",
+                                           f->helpers) : "";
     const char *heaviest = op ? fm_advice_text(a, " Of its %.1f s of processor time %s took about %.1f s%s.", f->cpu,
                                                fm_op_title(op), cpu, own) : "";
     fm_report_finding *finding = fm_finding_add(
         a, "processors-limit", op ? fm_op_title(op) : "", FM_PRIORITY_HIGH,
-        op ? fm_advice_text(a, "the processors limit the run: the largest part of their time goes to %s", fm_op_title(op))
+        op ? fm_advice_text(a, "the processors limit the run: the largest part of their time goes to %s",
+                            fm_op_title(op))
            : "the processors limit the run",
-        fm_advice_text(a, "The run kept %.2f of %.4g processor threads busy on average.%s%s", busy, f->processors, beside, heaviest),
-        "With all processors at work it does not matter which stage is the slowest: each second of processor time that is "
+        fm_advice_text(a, "The run kept %.2f of %.4g processor threads busy on average.%s%s", busy, f->processors,
+                       beside, heaviest),
+        "With all processors at work it does not matter which stage is the slowest: each second of processor time "
+        "that is "
         "saved anywhere shortens the run.");
     if (!op)
         return;
@@ -105,13 +113,15 @@ static void waiting_limits(fm_advice *a)
     const fm_facts *f = &a->facts;
     const fm_report_stage *s = f->busiest;
     const char *cpu = isfinite(f->cpu_share)
-                          ? fm_advice_text(a, " The run used %.0f %% of the processor time that was to be had.", 100 * f->cpu_share)
+                          ? fm_advice_text(a, " The run used %.0f %% of the processor time that was to be had.",
+                                           100 * f->cpu_share)
                           : "";
     fm_report_finding *finding = fm_finding_add(
         a, "waiting-limits", s->name, FM_PRIORITY_MEDIUM, "stages wait for each other: none is at work all the time",
         fm_advice_text(a, "The busiest, %s, was at work %.1f %% of the wall time.%s%s", s->name,
                        100 * part(f, s->busy_seconds), cpu, waits_text(a)),
-        "The queues between the stages are too short for how unevenly long their frames take, or something outside held "
+        "The queues between the stages are too short for how unevenly long their frames take, or something outside "
+        "held "
         "them up, such as the disk or another program.");
     fm_finding_fix(finding, "--trace: shows what each thread waited for");
     fm_finding_fix(finding, "run it again on a quiet machine before anything is changed");
@@ -135,7 +145,8 @@ static void oversubscribed(fm_advice *a)
     fm_report_finding *finding = fm_finding_add(
         a, "oversubscribed", "", FM_PRIORITY_LOW, "more stages want to work than there are processors",
         fm_advice_text(a, "%.1f stages were at work on average, on %.4g processor threads.", stages, f->processors),
-        "Stages then wait for a processor in the middle of their work, which counts as their time: a time in the tables is "
+        "Stages then wait for a processor in the middle of their work, which counts as their time: a time in the "
+        "tables is "
         "longer than the same work takes alone.");
     fm_finding_fix(finding, "--no-debug, --mode mirror or --mode au: fewer stages");
     fm_finding_fix(finding, "--threads N: a smaller number gives the decoder fewer threads");

@@ -107,7 +107,8 @@ static void on_cpu(fm_advice *a, const fm_report_model *model)
     const char *evidence =
         by_name ? fm_advice_text(a, "It was asked for on %s and ran as %s: %s", asked, model->backend,
                                  b->reason ? b->reason : "the reason is not known")
-                : fm_advice_text(a, "It ran as %s, as --ep asked for, and took %.1f %% of the profiled time; the runtime also "
+                : fm_advice_text(a, "It ran as %s, as --ep asked for, and took %.1f %% of the profiled time; the "
+                                    "runtime also "
                                     "offers: %s.", model->backend, 100 * share, c->accelerators);
     fm_report_finding *finding = fm_finding_add(
         a, "model-on-cpu", name_of(model), priority_of(f, share, false),
@@ -140,7 +141,8 @@ static void coverage(fm_advice *a, const fm_report_model *model)
                        b->operators - b->accelerator, most),
         "What the provider does not know runs on the CPU, and data go to and fro.");
     fm_finding_fix(finding, "--ep cpu: compare; with many fallbacks the CPU alone may be faster");
-    fm_finding_fix(finding, "export the model anew without the operators that fall back ('facemirror models inspect' lists them)");
+    fm_finding_fix(finding, "export the model anew without the operators that fall back ('facemirror models inspect' "
+                            "lists them)");
     if (!model->has_nodes)
         fm_finding_fix(finding, "--profile-ops: measures what these operators cost");
     finding->gain = "counting operators does not tell their time; --profile-ops measures it";
@@ -164,9 +166,12 @@ static void partitions(fm_advice *a, const fm_report_model *model)
     const bool high = b->partitions >= f->rules->value[FM_RULE_PARTITIONS_HIGH];
     const double lost = boundary_share(model);
     fm_report_finding *finding = fm_finding_add(
-        a, high ? "partitions-high" : "partitions-moderate", name_of(model), priority_of(f, share_of(f, ops, count), !high),
-        fm_advice_text(a, "%s falls into %d pieces (%s fragmentation)", name_of(model), b->partitions, high ? "high" : "moderate"),
-        fm_advice_text(a, "%d of %d operators run on the accelerator, in %d partitions; %s%d tensors cross between devices in "
+        a, high ? "partitions-high" : "partitions-moderate", name_of(model), priority_of(f, share_of(f, ops, count),
+                                                                                !high),
+        fm_advice_text(a, "%s falls into %d pieces (%s fragmentation)", name_of(model), b->partitions, high ? "high"
+                       : "moderate"),
+        fm_advice_text(a, "%d of %d operators run on the accelerator, in %d partitions; %s%d tensors cross between "
+                          "devices in "
                           "each of %" PRIu64 " runs.", b->accelerator, b->operators, b->partitions,
                        b->crossings_known ? "" : "at least ", b->crossings, ops[0]->count),
         "Each boundary costs a copy, a synchronisation and a dispatch, however small the piece behind it is.");
@@ -192,15 +197,18 @@ static void boundaries(fm_advice *a, const fm_report_model *model)
         return;
     const fm_report_nodes *n = &model->nodes;
     const char *cause = n->cause_count > 0 && n->causes[0].type
-                            ? fm_advice_text(a, " Most of it stands at %d nodes of %s.", n->causes[0].nodes, n->causes[0].type) : "";
+                            ? fm_advice_text(a, " Most of it stands at %d nodes of %s.", n->causes[0].nodes,
+                                             n->causes[0].type) : "";
     fm_report_finding *finding = fm_finding_add(
         a, "boundary-share", name_of(model), priority_of(f, lost * share_of(f, ops, count), false),
         fm_advice_text(a, "%s loses %.1f %% of its time between devices", name_of(model), 100 * lost),
-        fm_advice_text(a, "%" PRIu64 " hand-overs in %" PRIu64 " sampled runs took %.1f ms of %.1f ms.%s", n->boundaries, n->samples,
+        fm_advice_text(a, "%" PRIu64 " hand-overs in %" PRIu64 " sampled runs took %.1f ms of %.1f ms.%s",
+                       n->boundaries, n->samples,
                        (double)n->boundary_ns * 1e-6, (double)n->run_ns * 1e-6, cause),
         "Between providers data are copied, and one waits for the other.");
     fm_finding_fix(finding, "--ep cpu, or another provider: compare; in one piece it may be faster");
-    fm_finding_fix(finding, "export the model anew without the operators at the boundaries (section MODELS names them)");
+    fm_finding_fix(finding, "export the model anew without the operators at the boundaries (section MODELS names "
+                            "them)");
     fm_finding_gains(a, finding, ops, count, name_of(model), 0.5 * lost, lost);
 }
 
@@ -215,9 +223,11 @@ static void first_call(fm_advice *a, const fmp_operation *op, const char *model)
     fm_report_finding *finding = fm_finding_add(
         a, "first-call", op->operation, FM_PRIORITY_LOW,
         fm_advice_text(a, "the first call of %s is %.1f times as long as the others", op->operation, first / median),
-        fm_advice_text(a, "It took %.1f ms, the median is %.1f ms; the difference is %.1f %% of the wall time of %.2f s.",
+        fm_advice_text(a, "It took %.1f ms, the median is %.1f ms; the difference is %.1f %% of the wall time of %.2f "
+                          "s.",
                        first * 1e-6, median * 1e-6, 100 * longer / f->wall, f->wall),
-        fm_advice_text(a, "%s allocates and compiles what it needs at its first run. In a short clip that weighs.", model));
+        fm_advice_text(a, "%s allocates and compiles what it needs at its first run. In a short clip that weighs.",
+                       model));
     fm_finding_fix(finding, "measure with a longer clip: the share falls with its length");
     fm_finding_fix(finding, "leave --no-model-cache away: compiled models are then kept for the next run");
     finding->gain_least = 0;
@@ -238,8 +248,10 @@ static void looks(fm_advice *a, const fm_report_model *model)
     fm_report_finding *finding = fm_finding_add(
         a, "looks-twice", name_of(model), FM_PRIORITY_LOW,
         fm_advice_text(a, "%s looks at each frame %.1f times", name_of(model), rate),
-        fm_advice_text(a, "%" PRIu64 " runs for %" PRId64 " frames in the stage 'analysis'.", op->count, f->run->frames),
-        "By default it sees the picture and its mirror image, and the mean takes out its own left-right bias. Where that does "
+        fm_advice_text(a, "%" PRIu64 " runs for %" PRId64 " frames in the stage 'analysis'.", op->count,
+                       f->run->frames),
+        "By default it sees the picture and its mirror image, and the mean takes out its own left-right bias. Where "
+        "that does "
         "not matter, such as for a preview, one look will do.");
     fm_finding_fix(finding, "--no-flip-average: one look a frame");
     const double less = 1 - 1 / rate;

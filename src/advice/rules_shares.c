@@ -54,7 +54,8 @@ static bool moves_memory(const fmp_operation *op)
     return strcmp(op->category, "MEMORY_OPERATIONS") == 0 && !fm_op_encodes(op) && !fm_op_decodes(op);
 }
 
-static void group(fm_advice *a, const char *rule, fm_threshold threshold, picks *picked, const char *what, const char *why)
+static void group(fm_advice *a, const char *rule, fm_threshold threshold, picks *picked, const char *what,
+                  const char *why)
 {
     const fm_facts *f = &a->facts;
     const fmp_operation *ops[PARTS_MAX];
@@ -86,7 +87,8 @@ static void first(fm_advice *a, const fmp_operation *op)
     fm_report_finding *finding = fm_finding_add(
         a, "first-share", fm_op_title(op), FM_PRIORITY_MEDIUM,
         fm_advice_text(a, "%s takes %.1f %% of the profiled time", fm_op_title(op), 100 * share),
-        fm_advice_text(a, "%s%.2f s of its own; %s: %" PRIu64 " calls, %.1f ms each.", several, seconds, op->operation, op->count,
+        fm_advice_text(a, "%s%.2f s of its own; %s: %" PRIu64 " calls, %.1f ms each.", several, seconds, op->operation,
+                       op->count,
                        op->mean_ns * 1e-6),
         "What is large is worth a look before what is small.");
     fm_finding_fixes_of(a, finding, op);
@@ -121,8 +123,10 @@ static void spread(fm_advice *a)
         return;
     fm_report_finding *finding = fm_finding_add(
         a, "spread", most->operation, FM_PRIORITY_LOW,
-        fm_advice_text(a, "times vary: the p99 of %s is %.1f times its median", most->operation, most->p99_ns / most->p50_ns),
-        fm_advice_text(a, "%s%s.", text, count > NAMED_MAX ? fm_advice_text(a, "; and %zu more", count - NAMED_MAX) : ""),
+        fm_advice_text(a, "times vary: the p99 of %s is %.1f times its median", most->operation,
+                       most->p99_ns / most->p50_ns),
+        fm_advice_text(a, "%s%s.", text, count > NAMED_MAX ? fm_advice_text(a, "; and %zu more", count - NAMED_MAX)
+                       : ""),
         "Calls that do the same work take different times when their thread waits for a processor in the middle of it. "
         "Encoders also work in bursts, and frames differ in what they cost.");
     fm_finding_fix(finding, "--trace: shows which frames, and what ran beside them");
@@ -148,7 +152,8 @@ static void minor(fm_advice *a)
     if (count == 0 || f->profiled <= 0)
         return;
     const char *more = count > MINOR_MAX ? fm_advice_text(a, " and %zu more", count - MINOR_MAX) : "";
-    a->out.minor = fm_advice_text(a, "Not worth work (each under %.4g %% of the profiled time, %.1f %% together): %s%s.",
+    a->out.minor = fm_advice_text(a, "Not worth work (each under %.4g %% of the profiled time, %.1f %% together): "
+                                     "%s%s.",
                                   f->rules->value[FM_RULE_MINOR_SHARE], 100 * share, text, more);
 }
 

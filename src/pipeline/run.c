@@ -293,6 +293,9 @@ static fm_status report(fm_run_state *run, fm_status run_status, fm_error *err)
     const bool writable = run_status != FM_E_OUTPUT && run_status != FM_E_NO_SPACE;
     bool json_written;
     fm_error report_err = {0};
+    fm_run_conditions_end(&run->conditions);
+    if (run->trace.pending)
+        run->conditions.out.dropped_events = fm_run_trace_dropped(&run->trace);
     fm_status status = fm_run_report_write(&run->p, &run->summary, run_status, setup, run->threads,
                                            &run->conditions, &run->rules, writable ? run->profile_path : NULL, &json_written, &report_err);
     if (json_written)

@@ -1,6 +1,20 @@
 #include "pipeline/run_conditions.h"
 
+#include <sys/resource.h>
+
 #include "report/machine.h"
+
+static int64_t peak_rss_bytes(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0;
+#ifdef __APPLE__
+    return (int64_t)usage.ru_maxrss; /* bytes there, kibibytes elsewhere */
+#else
+    return (int64_t)usage.ru_maxrss * 1024;
+#endif
+}
 
 void fm_run_conditions_begin(fm_run_conditions *c)
 {
@@ -8,7 +22,7 @@ void fm_run_conditions_begin(fm_run_conditions *c)
     fm_cpu_times_read("", &c->begin);
 }
 
-const fm_report_conditions *fm_run_conditions_end(fm_run_conditions *c)
+void fm_run_conditions_end(fm_run_conditions *c)
 {
     fm_cpu_times end;
     fm_machine machine;
@@ -30,5 +44,5 @@ const fm_report_conditions *fm_run_conditions_end(fm_run_conditions *c)
         .accelerators = c->accelerators,
         .hardware_encoder = c->hardware_encoder,
     };
-    return &c->out;
+    c->peak_rss_bytes = peak_rss_bytes();
 }

@@ -16,12 +16,13 @@ typedef struct fm_run_conditions {
     fm_cpu_times begin;
     char accelerators[256];   /* fm_report_conditions */
     char hardware_encoder[64];
-    fm_report_conditions out; /* points into this object */
+    int64_t peak_rss_bytes;   /* of the process; 0: not known */
+    fm_report_conditions out; /* points into this object, which must stay where it is */
 } fm_run_conditions;
 
 /* At the beginning of the frame loop. The texts above are the caller's to fill. */
 void fm_run_conditions_begin(fm_run_conditions *conditions);
-/* At its end: the facts, valid as long as the object stays where it is. */
-const fm_report_conditions *fm_run_conditions_end(fm_run_conditions *conditions);
+/* At its end: sets the facts. */
+void fm_run_conditions_end(fm_run_conditions *conditions);
 
 #endif

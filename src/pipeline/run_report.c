@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 
 #include "advice/advice.h"
 #include "facemirror/version.h"
@@ -88,18 +87,6 @@ static void note_fallbacks(notes *n, const fm_report_model *models, size_t count
     }
 }
 
-static int64_t peak_rss_bytes(void)
-{
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) != 0)
-        return 0;
-#ifdef __APPLE__
-    return (int64_t)usage.ru_maxrss; /* bytes there, kibibytes elsewhere */
-#else
-    return (int64_t)usage.ru_maxrss * 1024;
-#endif
-}
-
 static fm_status write_json(const char *path, const fmp_snapshot *snapshot, const fm_report_run *run,
                             fm_error *err)
 {
@@ -137,7 +124,7 @@ static fm_status write_report(const fm_run_options *o, const fmp_snapshot *snaps
 }
 
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, fm_run_conditions *conditions,
+                              double setup_seconds, int threads, const fm_run_conditions *conditions,
                               const fm_advice_rules *rules, const char *json_path, bool *json_written, fm_error *err)
 {
     *json_written = false;
@@ -166,12 +153,12 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .wall_seconds = summary->wall_seconds,
         .setup_seconds = setup_seconds,
         .covered_seconds = fm_ledger_covered_seconds(p->ledger),
-        .peak_rss_bytes = peak_rss_bytes(),
+        .peak_rss_bytes = conditions->peak_rss_bytes,
         .threads = threads,
         .models = models,
         .model_count = (size_t)model_count,
         .pipeline = &pipeline,
-        .conditions = fm_run_conditions_end(conditions),
+        .conditions = &conditions->out,
         .notes = n.list,
         .note_count = n.count,
     };

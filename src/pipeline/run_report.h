@@ -14,11 +14,11 @@
 /*
  * Writes the text to options->report (when set) and the JSON to `json_path`
  * (when not NULL; *json_written says whether it is there), for a run that ended
- * with `run_status`. `conditions` were begun with the frame loop; `rules` are those of
+ * with `run_status`. `conditions` are those of the frame loop, ended; `rules` are those of
  * the findings. One that cannot be written does not keep the other from it.
  */
 fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, fm_run_conditions *conditions,
+                              double setup_seconds, int threads, const fm_run_conditions *conditions,
                               const fm_advice_rules *rules, const char *json_path, bool *json_written, fm_error *err);
 
 #endif

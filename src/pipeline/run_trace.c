@@ -40,6 +40,14 @@ fm_status fm_run_trace_start(fm_outfile *file, const fm_run_options *options, fm
     return FM_OK;
 }
 
+int64_t fm_run_trace_dropped(const fm_outfile *file)
+{
+    fmp_trace *trace = fmp_trace_read(file->partial_path, NULL, 0);
+    const uint64_t dropped = trace ? trace->dropped : 0;
+    fmp_trace_free(&trace);
+    return dropped < INT64_MAX ? (int64_t)dropped : INT64_MAX;
+}
+
 typedef int print_trace(FILE *out, const fmp_trace *trace);
 
 static fm_status print_to(const char *path, print_trace *print, const fmp_trace *trace, fm_error *err)

@@ -22,6 +22,9 @@ typedef struct fm_run_trace_files {
     bool stream, json, compat; /* STEM_trace.fmptrace, STEM_trace.json, STEM_profile_compat.json */
 } fm_run_trace_files;
 
+/* The events that the recording lacks so far, when no stage is at work; 0 when it cannot be read. */
+int64_t fm_run_trace_dropped(const fm_outfile *file);
+
 /*
  * Ends recording and, when `keep`, writes what `profile` asks for; one file
  * that cannot be written does not keep the others from it. The status is that

@@ -17,7 +17,8 @@ const char *fm_priority_name(fm_priority priority)
 
 /* --- text -------------------------------------------------------------------------- */
 
-enum { COLUMNS = 100, SHOWN_MAX = 10, HEAD_COLUMNS = 4, LABEL_COLUMNS = 10, BODY_COLUMN = HEAD_COLUMNS + LABEL_COLUMNS };
+enum { COLUMNS = 100, SHOWN_MAX = 10, HEAD_COLUMNS = 4, LABEL_COLUMNS = 10,
+      BODY_COLUMN = HEAD_COLUMNS + LABEL_COLUMNS };
 
 /* Columns of the word at `text`, whose end goes to *end. */
 static int word_columns(const char *text, const char **end)

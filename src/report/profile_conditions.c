@@ -74,7 +74,8 @@ static void add(fm_report_conditions *sum, const fm_report_conditions *c)
 
 bool fm_conditions_merge(fm_profile *out, const fm_profile *const *profiles, size_t count)
 {
-    static const size_t texts[] = {AT(sanitizers), AT(hypervisor), AT(governor), AT(accelerators), AT(hardware_encoder)};
+    static const size_t texts[] = {AT(sanitizers), AT(hypervisor), AT(governor), AT(accelerators),
+                                   AT(hardware_encoder)};
     for (size_t i = 0; i < count; i++)
         if (!profiles[i]->run.conditions)
             return true;
@@ -88,7 +89,8 @@ bool fm_conditions_merge(fm_profile *out, const fm_profile *const *profiles, siz
         const char **to = (const char **)(void *)((char *)sum + texts[t]);
         const char *first = *to;
         for (size_t i = 0; i < count; i++) {
-            const char *one = *(const char *const *)(const void *)((const char *)profiles[i]->run.conditions + texts[t]);
+            const char *from = (const char *)profiles[i]->run.conditions + texts[t];
+            const char *one = *(const char *const *)(const void *)from;
             if (!(*to = shared_text(out, i == 0 ? first : *to, one)))
                 return false;
         }

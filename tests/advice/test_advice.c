@@ -44,7 +44,8 @@ static void load_staged(sample *s)
     const double wall = s->profile->run.wall_seconds;
     s->conditions = (fm_report_conditions){
         .optimised = true, .sanitizers = "", .hypervisor = "", .governor = "", .cpu_count = 8, .load_before = 0.1,
-        .others_share = 0.01, .steal_share = 0, .quota_wait_seconds = (double)NAN, .accelerators = "", .hardware_encoder = ""};
+        .others_share = 0.01, .steal_share = 0, .quota_wait_seconds = (double)NAN, .accelerators = "",
+            .hardware_encoder = ""};
     static const char *const names[] = {"reader", "analysis", "left mirror", "right mirror"};
     static const double busy[] = {0.05, 0.95, 0.6, 0.5};
     for (int i = 0; i < 4; i++)
@@ -328,7 +329,8 @@ static void cropped(sample *s) { s->pipeline.frames_cropped_again = 60; }
 static void slow_frames(sample *s)
 {
     s->pipeline.frame_p99 = 0.7;
-    s->outlier = (fm_report_outlier){.frame = 17, .timestamp = 0.57, .seconds = 0.9, .stage = "analysis", .stage_seconds = 0.8,
+    s->outlier = (fm_report_outlier){.frame = 17, .timestamp = 0.57, .seconds = 0.9, .stage = "analysis",
+                                     .stage_seconds = 0.8,
                                      .faces = 1, .detected = true};
     s->pipeline.outliers = &s->outlier;
     s->pipeline.outlier_count = 1;
@@ -349,7 +351,8 @@ static void sampled(sample *s)
 {
     fm_report_model *m = model(s, "MTL");
     m->has_nodes = true;
-    m->nodes = (fm_report_nodes){.every = 32, .samples = 60, .run_ns = 3000000000, .node_ns = 2000000000, .boundaries = 3240,
+    m->nodes = (fm_report_nodes){.every = 32, .samples = 60, .run_ns = 3000000000, .node_ns = 2000000000,
+                                 .boundaries = 3240,
                                  .boundary_ns = 600000000, .base_known = true};
 }
 
@@ -506,7 +509,8 @@ static void test_thresholds(void **state)
 static void test_bad_thresholds(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"no-such = 1",       "preprocessing",          "preprocessing = x", "preprocessing = ",
+    static const char *const bad[] = {"no-such = 1",       "preprocessing",          "preprocessing = x",
+                                      "preprocessing = ",
                                       "preprocessing = -1", "preprocessing = 101",    "preprocessing = 1e1",
                                       "preprocessing = nan", "preprocessing = 1\npreprocessing = 2", "= 3",
                                       "preprocessing = 1.2.3", "preprocessing = 1 2", "preprocessing = ."};
