@@ -24,8 +24,8 @@ static char *print(const sample *s, const char *const *questions, size_t count, 
 
 static void has(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("'%s' is missing in:\n%s", part, text);
+    if (!text || !strstr(text, part))
+        fail_msg("'%s' is missing in:\n%s", part, text ? text : "");
 }
 
 static void text_says_before_after_and_why(void **state)
