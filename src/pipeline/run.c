@@ -134,7 +134,7 @@ static fm_status set_up(fm_run_state *run, fm_error *err)
     if (status == FM_OK)
         status = fm_analysis_create(&p->analysis, p->models, o, err);
     if (status == FM_OK)
-        status = fm_work_pool_create(&p->pool, FM_WORKS, err);
+        status = fm_work_pool_create(&p->pool, (size_t)fm_slow_pictures(FM_WORKS), err);
     if (status == FM_OK)
         status = fm_queue_create(&p->decoded, FM_WORKS_WAITING, NULL, err);
     if (status == FM_OK)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define SLOW_MAX_NS UINT64_C(10000000000)
+#define PICTURES "pictures"
 
 const char *fm_slow_text(void)
 {
@@ -36,7 +37,12 @@ static bool read_time(const char *text, size_t length, fm_slow *out)
     return false;
 }
 
-/* One "NAME=TIME" of the list; *at moves behind it. False: it is none. */
+static bool is_pictures(const char *name, size_t length)
+{
+    return length == strlen(PICTURES) && strncmp(name, PICTURES, length) == 0;
+}
+
+/* One "NAME=TIME" of the list, or "pictures=N"; *at moves behind it. False: it is none. */
 static bool next_entry(const char **at, const char **name, size_t *name_length, fm_slow *slow)
 {
     const size_t length = strcspn(*at, ",");
@@ -46,6 +52,9 @@ static bool next_entry(const char **at, const char **name, size_t *name_length, 
         return false;
     *name = entry;
     *name_length = (size_t)(equals - entry);
+    *slow = (fm_slow){0};
+    if (is_pictures(entry, *name_length))
+        return length == *name_length + 2 && equals[1] >= '1' && equals[1] <= '9';
     return read_time(equals + 1, length - *name_length - 1, slow);
 }
 
@@ -57,7 +66,7 @@ fm_status fm_slow_check(fm_error *err)
     for (const char *at = fm_slow_text(); at && *at;)
         if (!next_entry(&at, &name, &length, &slow))
             return fm_fail(err, FM_E_USAGE, "FACEMIRROR_SLOW is '%.100s'; it takes STAGE=TIME,... with times such as 5ms, "
-                                            "200us or 5ms:cpu, up to 10s", fm_slow_text());
+                                            "200us or 5ms:cpu, up to 10s, and pictures=N", fm_slow_text());
     return FM_OK;
 }
 
@@ -70,6 +79,17 @@ fm_slow fm_slow_of(const char *wanted)
         if (next_entry(&at, &name, &length, &slow) && strlen(wanted) == length && strncmp(wanted, name, length) == 0)
             return slow;
     return (fm_slow){.ns = 0};
+}
+
+int fm_slow_pictures(int usual)
+{
+    const char *name;
+    size_t length;
+    fm_slow unused;
+    for (const char *at = fm_slow_text(); at && *at;)
+        if (next_entry(&at, &name, &length, &unused) && is_pictures(name, length))
+            return name[length + 1] - '0' < usual ? name[length + 1] - '0' : usual;
+    return usual;
 }
 
 static uint64_t cpu_now(void)

@@ -8,7 +8,8 @@
  * processor (so much CPU time). Names are those of the threads (reader, analysis, left mirror, right mirror, debug,
  * left encoder, right encoder, debug encoder) and those of the models, as their operations begin. Whole numbers of s,
  * ms, or us, up to 10 s. A stage sleeps within its own scope, so it shows as that operation's time. A name that
- * nothing has slows nothing.
+ * nothing has slows nothing. "pictures=1" lets the run have so many source frames at once, so that its stages wait for
+ * each other.
  *
  * Thread-safety: Safe, while nobody changes the environment.
  */
@@ -31,6 +32,9 @@ const char *fm_slow_text(void);
 fm_status fm_slow_check(fm_error *err);
 /* What it says about a stage or model. To be asked once, at set-up. */
 fm_slow fm_slow_of(const char *name);
+
+/* How many source frames may be alive at once: what it says, from 1 to `usual`, or `usual`. */
+int fm_slow_pictures(int usual);
 
 void fm_slow_spend(const fm_slow *slow);
 /* Costs one comparison when nothing is slowed. */

@@ -17,7 +17,7 @@ fm_status fm_pipeline_open_ledger(fm_pipeline *p, fm_error *err)
     fm_status status = fm_ledger_create(&p->ledger, NULL, err);
     if (status != FM_OK)
         return status;
-    p->reading = fm_ledger_add(p->ledger, "reader", NULL, 0, FM_WORKS);
+    p->reading = fm_ledger_add(p->ledger, "reader", NULL, 0, fm_slow_pictures(FM_WORKS));
     p->analysing = fm_ledger_add(p->ledger, "analysis", p->reading, FM_WORKS_WAITING, 0);
     for (int i = 0; i < FM_LANES; i++) {
         fm_lane *lane = &p->lane[i];

@@ -56,6 +56,22 @@ class Stages(Case):
         self.assertEqual(len(looks), 1)
 
 
+class Queues(Case):
+    def test_too_little_room_is_named_first(self):
+        """One picture at a time: each stage has to wait until the others are done with it."""
+        stages = 'analysis=20ms,left mirror=20ms,right mirror=20ms'
+        text, findings = self.findings('queues', stages + ',pictures=1', '--mode', 'au')
+        first = findings['list'][0]
+        self.assertEqual((first['rule'], first['priority']), ('waiting-limits', 'HIGH'), findings['list'])
+        self.assertIn('[waiting-limits]', text[text.index('\nFINDINGS\n'):].split('\n 2. ')[0])
+        slow = self.profile['run']['wall_seconds']
+        # The gain that it promises is there: the same stages with the usual room.
+        _, findings = self.findings('room', stages, '--mode', 'au')
+        self.assertNotIn('waiting-limits', [f['rule'] for f in findings['list']])
+        self.assertLess(self.profile['run']['wall_seconds'] / slow, 0.8)
+        self.assertGreater(first['gain_most'], 0.2)
+
+
 class Encoders(Case):
     def test_slow_encoders_are_named_first(self):
         text, findings = self.findings('encoders', 'left encoder=90ms,right encoder=60ms,debug encoder=60ms',

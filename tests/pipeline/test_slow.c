@@ -40,13 +40,19 @@ static void names_and_units(void **state)
     assert_int_equal(fm_slow_of("FaceMesh").ns, 2000000000);
     assert_int_equal(fm_slow_of("Face").ns, 0);
     assert_int_equal(fm_slow_of("debug").ns, 0);
+    assert_int_equal(fm_slow_pictures(8), 8);
+    set("analysis=5ms,pictures=2");
+    assert_int_equal(fm_slow_check(&err), FM_OK);
+    assert_int_equal(fm_slow_pictures(8), 2);
+    assert_int_equal(fm_slow_pictures(1), 1);
+    assert_int_equal(fm_slow_of("analysis").ns, 5000000);
 }
 
 static void refuses_what_it_cannot_read(void **state)
 {
     (void)state;
     const char *const bad[] = {"analysis", "=5ms", "analysis=", "analysis=ms", "analysis=5", "analysis=5 ms", "analysis=-5ms",
-                               "analysis=11s", "analysis=99999999999999999999us", "analysis=5ms,,debug=1ms", "a=5ms:gpu"};
+                               "analysis=11s", "analysis=99999999999999999999us", "analysis=5ms,,debug=1ms", "a=5ms:gpu", "pictures=0", "pictures=12", "pictures=2ms"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         fm_error err = {0};
         set(bad[i]);
