@@ -124,15 +124,3 @@ fm_status fm_what_if_predict(const fm_what_if *w, const char *text, fm_what_if_p
     out->speedup = w->run->wall_seconds / wall;
     return FM_OK;
 }
-
-double fm_what_if_speedup(const fm_report_run *run, const fmp_snapshot *snapshot, const char *changes)
-{
-    fm_what_if *w;
-    fm_what_if_prediction prediction;
-    fm_error err = {0};
-    fm_status status = fm_what_if_open(&w, run, snapshot, &err);
-    if (status == FM_OK)
-        status = fm_what_if_predict(w, changes, &prediction, &err);
-    fm_what_if_close(&w);
-    return status == FM_OK ? prediction.wall_seconds : NAN;
-}

@@ -60,7 +60,4 @@ fm_what_if_base fm_what_if_recorded(const fm_what_if *what_if);
 /* FM_E_USAGE when the changes cannot be read, or name what the run has not (the message lists what it has). */
 fm_status fm_what_if_predict(const fm_what_if *what_if, const char *changes, fm_what_if_prediction *out, fm_error *err);
 
-/* The predicted wall time in seconds, all of the above in one; NaN when there is no prediction. */
-double fm_what_if_speedup(const fm_report_run *run, const fmp_snapshot *snapshot, const char *changes);
-
 #endif

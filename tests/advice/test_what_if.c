@@ -105,7 +105,6 @@ static void off_the_critical_path_nothing_is_gained(void **state)
     assert_true(p.speedup > 1.8);
     assert_string_not_equal(p.limit.stage, "analysis");
     assert_false(p.limit.processors);
-    assert_near(fm_what_if_speedup(&s.run, &s.snapshot, "analysis=4x"), p.wall_seconds, 1e-12);
     /* On two processors the same lanes' time is what the analysis lacks. */
     const fm_sim_model narrow = usual_truth(2);
     record(&s, &narrow, true);
@@ -218,7 +217,6 @@ static void assert_unfit(const sample *s, const char *why)
     assert_null(w);
     if (!strstr(err.message, why))
         fail_msg("'%s' lacks '%s'", err.message, why);
-    assert_true(isnan(fm_what_if_speedup(&s->run, &s->snapshot, "MTL=2x")));
 }
 
 static void runs_that_tell_too_little_are_refused(void **state)

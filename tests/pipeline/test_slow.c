@@ -51,8 +51,10 @@ static void names_and_units(void **state)
 static void refuses_what_it_cannot_read(void **state)
 {
     (void)state;
-    const char *const bad[] = {"analysis", "=5ms", "analysis=", "analysis=ms", "analysis=5", "analysis=5 ms", "analysis=-5ms",
-                               "analysis=11s", "analysis=99999999999999999999us", "analysis=5ms,,debug=1ms", "a=5ms:gpu", "pictures=0", "pictures=12", "pictures=2ms"};
+    const char *const bad[] = {"analysis", "=5ms", "analysis=", "analysis=ms", "analysis=5", "analysis=5 ms",
+                               "analysis=-5ms",
+                               "analysis=11s", "analysis=99999999999999999999us", "analysis=5ms,,debug=1ms", "a=5ms:gpu",
+                               "pictures=0", "pictures=12", "pictures=2ms"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         fm_error err = {0};
         set(bad[i]);
