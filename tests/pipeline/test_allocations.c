@@ -17,7 +17,7 @@
 #include "facemirror/run.h"
 #include "failing_calls.h"
 
-enum { SKIPPED = 77, SHORT = 40, LONG = 110 };
+enum { SKIPPED = 77, SHORT = 70, LONG = 140, ROUNDS = 4 };
 
 static char clip[FM_PATH_MAX], folder[64];
 
@@ -47,8 +47,13 @@ static void no_frame_costs_an_allocation(void **state)
     (void)state;
     for (int videos = 0; videos <= 1; videos++) {
         allocations_of(SHORT, videos); /* what the process makes once: sites, a cache of models */
-        const long few = allocations_of(SHORT, videos), many = allocations_of(LONG, videos);
-        assert_true(few > 0);
+        /* What a report finds depends on times, and costs some allocations more or less, but not in each round. */
+        long few = 0, many = 1;
+        for (int round = 0; round < ROUNDS && few != many; round++) {
+            few = allocations_of(SHORT, videos);
+            many = allocations_of(LONG, videos);
+            assert_true(few > 0);
+        }
         if (few != many)
             fail_msg("%ld allocations for %d frames, %ld for %d", few, SHORT, many, LONG);
     }
