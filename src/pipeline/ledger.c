@@ -42,6 +42,7 @@ struct fm_ledger {
     durations frames;
     fm_report_outlier outliers[FM_LEDGER_OUTLIERS]; /* slowest first */
     size_t outlier_count;
+    fm_report_cost content[FM_CONTENTS];
     int64_t frames_opened, rss_first, rss_last, rss_frames;
     double cpu_began, cpu_seconds;
 
@@ -275,6 +276,21 @@ static void keep_outlier(fm_ledger *l, const fm_trip *trip, uint64_t ns, int sta
     };
 }
 
+static void add_cost(fm_ledger *l, const fm_trip *trip, uint64_t ns)
+{
+    const fm_report_content kinds[] = {
+        trip->faces > 1 ? FM_CONTENT_FACES : trip->faces == 1 ? FM_CONTENT_ONE_FACE : FM_CONTENT_NO_FACE,
+        trip->detected ? FM_CONTENT_DETECTED : FM_CONTENT_FOLLOWED,
+        trip->face_size < FM_CONTENT_SMALL_BELOW ? FM_CONTENT_SMALL
+        : trip->face_size < FM_CONTENT_LARGE_FROM ? FM_CONTENT_MIDDLE
+                                                  : FM_CONTENT_LARGE,
+    };
+    for (int i = 0; i < (trip->face_size > 0 ? 3 : 2); i++) {
+        l->content[kinds[i]].frames++;
+        l->content[kinds[i]].seconds += (double)ns * 1e-9;
+    }
+}
+
 /* Adds up a frame that came through; one that an abort left on its way is forgotten. */
 static void settle(fm_ledger *l, fm_trip *trip)
 {
@@ -286,6 +302,7 @@ static void settle(fm_ledger *l, fm_trip *trip)
     l->stages[slowest].held++;
     add_duration(&l->frames, ns);
     keep_outlier(l, trip, ns, slowest);
+    add_cost(l, trip, ns);
     trip->frame = NO_FRAME;
 }
 
@@ -363,4 +380,5 @@ void fm_ledger_report(fm_ledger *l, fm_report_pipeline *out)
         .rss_last = l->rss_last,
         .rss_frames = l->rss_frames,
     };
+    memcpy(out->content, l->content, sizeof out->content);
 }

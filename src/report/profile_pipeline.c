@@ -61,8 +61,20 @@ static const fm_field detection_table[] = {
     {"confirmed", FM_FIELD_AMOUNT, PIPELINE(detections.confirmed)},
 };
 
+static const fm_field cost_table[] = {
+    {"frames", FM_FIELD_AMOUNT, offsetof(fm_report_cost, frames)},
+    {"seconds", FM_FIELD_TIME, offsetof(fm_report_cost, seconds)},
+};
+
+static const char *const content_names[FM_CONTENTS] = {
+    [FM_CONTENT_NO_FACE] = "no_face",       [FM_CONTENT_ONE_FACE] = "one_face", [FM_CONTENT_FACES] = "several_faces",
+    [FM_CONTENT_SMALL] = "small_face",      [FM_CONTENT_MIDDLE] = "middle_face", [FM_CONTENT_LARGE] = "large_face",
+    [FM_CONTENT_FOLLOWED] = "not_detected", [FM_CONTENT_DETECTED] = "detected",
+};
+
 static const fm_fields stage_fields = FIELDS(stage_table), outlier_fields = FIELDS(outlier_table),
-                       pipeline_fields = FIELDS(pipeline_table), detection_fields = FIELDS(detection_table);
+                       pipeline_fields = FIELDS(pipeline_table), detection_fields = FIELDS(detection_table),
+                       cost_fields = FIELDS(cost_table);
 
 /* --- writing ------------------------------------------------------------------ */
 
@@ -88,6 +100,13 @@ void fm_pipeline_write(fm_json *json, const fm_report_run *run)
     fm_write_fields(json, &pipeline_fields, p);
     fm_json_open(json, "detections", '{');
     fm_write_fields(json, &detection_fields, p);
+    fm_json_close(json, '}');
+    fm_json_open(json, "content", '{');
+    for (int i = 0; i < FM_CONTENTS; i++) {
+        fm_json_open(json, content_names[i], '{');
+        fm_write_fields(json, &cost_fields, &p->content[i]);
+        fm_json_close(json, '}');
+    }
     fm_json_close(json, '}');
     fm_json_open(json, "stages", '[');
     for (size_t i = 0; i < p->stage_count; i++)
@@ -162,6 +181,19 @@ static void read_outliers(fm_profile_reader *l, const json_t *object, fm_report_
     fm_read_leave(l, before);
 }
 
+static void read_content(fm_profile_reader *l, const json_t *object, fm_report_pipeline *p)
+{
+    const json_t *content = fm_read_object(l, object, "content");
+    const size_t before = fm_read_enter(l, "content");
+    for (int i = 0; i < FM_CONTENTS; i++) {
+        const json_t *cost = fm_read_object(l, content, content_names[i]);
+        const size_t inside = fm_read_enter(l, content_names[i]);
+        fm_read_fields(l, cost, &cost_fields, &p->content[i]);
+        fm_read_leave(l, inside);
+    }
+    fm_read_leave(l, before);
+}
+
 void fm_pipeline_read(fm_profile_reader *l, const json_t *root, fm_report_run *out)
 {
     const json_t *value = l->status == FM_OK ? json_object_get(root, "pipeline") : NULL;
@@ -179,6 +211,7 @@ void fm_pipeline_read(fm_profile_reader *l, const json_t *root, fm_report_run *o
     const size_t inside = fm_read_enter(l, "detections");
     fm_read_fields(l, detections, &detection_fields, p);
     fm_read_leave(l, inside);
+    read_content(l, object, p);
     read_stages(l, object, p);
     read_outliers(l, object, p);
     fm_read_leave(l, before);
@@ -195,6 +228,8 @@ double fm_pipeline_seconds(const fm_report_run *run)
         const fm_report_stage *s = &p->stages[i];
         sum += s->busy_seconds + s->starved_seconds + s->blocked_seconds + s->cpu_seconds + s->ready_seconds;
     }
+    for (int i = 0; p && i < FM_CONTENTS; i++)
+        sum += p->content[i].seconds;
     return sum;
 }
 
@@ -295,6 +330,10 @@ static void merge_figures(fm_report_pipeline *sum, const fm_report_pipeline *fro
     sum->detections.lost = add(sum->detections.lost, from->detections.lost);
     sum->detections.checking = add(sum->detections.checking, from->detections.checking);
     sum->detections.confirmed = add(sum->detections.confirmed, from->detections.confirmed);
+    for (int i = 0; i < FM_CONTENTS; i++) {
+        sum->content[i].frames = add(sum->content[i].frames, from->content[i].frames);
+        sum->content[i].seconds += from->content[i].seconds;
+    }
 }
 
 static bool same_clip(const fm_profile *const *profiles, size_t count)

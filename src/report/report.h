@@ -156,6 +156,28 @@ typedef struct fm_report_detections {
     int64_t confirmed; /* of these: it saw the same face, so that following it would have done */
 } fm_report_detections;
 
+/* What a frame shows: it is of one kind by its faces, by its face's size where there is one, and by the detector. */
+typedef enum fm_report_content {
+    FM_CONTENT_NO_FACE,
+    FM_CONTENT_ONE_FACE,
+    FM_CONTENT_FACES,       /* several */
+    FM_CONTENT_SMALL,       /* the outer canthi are less than FM_CONTENT_SMALL_BELOW of the picture's width apart */
+    FM_CONTENT_MIDDLE,
+    FM_CONTENT_LARGE,       /* FM_CONTENT_LARGE_FROM or more */
+    FM_CONTENT_FOLLOWED,    /* the detector did not run */
+    FM_CONTENT_DETECTED,
+    FM_CONTENTS
+} fm_report_content;
+
+#define FM_CONTENT_SMALL_BELOW 0.15
+#define FM_CONTENT_LARGE_FROM 0.30
+
+/* What frames of one kind cost. */
+typedef struct fm_report_cost {
+    int64_t frames;
+    double seconds; /* work on all of them, as an outlier's seconds */
+} fm_report_cost;
+
 enum { FM_REPORT_STAGES_MAX = 64, FM_REPORT_OUTLIERS = 10 };
 
 /* How the stages worked together, and what they wasted. */
@@ -174,6 +196,7 @@ typedef struct fm_report_pipeline {
     int64_t frames_converted;      /* that were turned, scaled or converted after decoding, once each */
     int64_t frames_cropped_again;  /* for the landmark network, in the same frame: after a detection, for a better crop */
     fm_report_detections detections;
+    fm_report_cost content[FM_CONTENTS];
 } fm_report_pipeline;
 
 /* Sampled runs of FaceMesh are operations FaceMesh_ops_sample (with a prefix, as the others). */

@@ -226,6 +226,12 @@ static void frames_are_held_on_their_slowest_way(void **state)
     assert_int_equal(p.outliers[1].frame, 0);
     assert_true(p.outliers[1].detected && !p.outliers[0].detected);
     assert_int_equal(p.outliers[2].frame, 1);
+    const fm_report_cost *content = p.content;
+    assert_true(content[FM_CONTENT_ONE_FACE].frames == 3 && content[FM_CONTENT_MIDDLE].frames == 3);
+    assert_true(content[FM_CONTENT_NO_FACE].frames == 0 && content[FM_CONTENT_LARGE].frames == 0);
+    assert_true(content[FM_CONTENT_DETECTED].frames == 1 && content[FM_CONTENT_FOLLOWED].frames == 2);
+    assert_us(content[FM_CONTENT_DETECTED].seconds, p.outliers[1].seconds * 1e6);
+    assert_us(content[FM_CONTENT_FOLLOWED].seconds, (p.outliers[0].seconds + p.outliers[2].seconds) * 1e6);
     fm_ledger_destroy(&f.ledger);
 }
 

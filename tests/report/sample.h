@@ -78,6 +78,8 @@ static const fm_report_pipeline sample_pipeline = {
     .rss_frames = 875,
     .frames_converted = 971,
     .frames_cropped_again = 2,
+    .content = {[FM_CONTENT_NO_FACE] = {11, 0.5}, [FM_CONTENT_ONE_FACE] = {960, 144}, [FM_CONTENT_LARGE] = {960, 144},
+                [FM_CONTENT_FOLLOWED] = {905, 126.7}, [FM_CONTENT_DETECTED] = {66, 17.8}},
     .detections = {.searching = 1, .lost = 1, .checking = 64, .confirmed = 63},
 };
 static const char *const sample_notes[] = {"This is a debug build: times mean little."};

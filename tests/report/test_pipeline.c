@@ -57,6 +57,8 @@ static void loading_gives_what_was_written(void **state)
     assert_true(p->frames_converted == 971 && p->frames_cropped_again == 2);
     assert_true(p->detections.searching == 1 && p->detections.lost == 1);
     assert_true(p->detections.checking == 64 && p->detections.confirmed == 63);
+    for (int i = 0; i < FM_CONTENTS; i++)
+        assert_true(p->content[i].frames == q->content[i].frames && p->content[i].seconds == q->content[i].seconds);
     fm_profile_free(&profile);
 }
 
@@ -103,7 +105,8 @@ static void merging_adds_what_adds_up(void **state)
     const fm_report_outlier slow = {.frame = 3, .timestamp = 0.1, .seconds = 0.5, .stage = "reader", .stage_seconds = 0.4};
     const fm_report_pipeline pipeline = {.stages = stages, .stage_count = 2, .outliers = &slow, .outlier_count = 1,
                                          .processors = 6, .process_cpu_seconds = 1.5, .frame_bytes_copied = 1024,
-                                         .detections = {.checking = 6, .confirmed = 5}};
+                                         .detections = {.checking = 6, .confirmed = 5},
+                                         .content = {[FM_CONTENT_ONE_FACE] = {29, 1.5}}};
     fm_report_run run = sample_run(), small = sample_run();
     small.pipeline = &pipeline;
     small.frames = 29;
@@ -129,6 +132,7 @@ static void merging_adds_what_adds_up(void **state)
     assert_int_equal(p->frame_bytes_copied, (5 * 1024 * 1024 * INT64_C(971) + 1024 * 29) / 1000);
     assert_true(p->processors == 6 && p->process_cpu_seconds == 314);
     assert_true(p->detections.checking == 70 && p->detections.confirmed == 68 && p->detections.lost == 1);
+    assert_true(p->content[FM_CONTENT_ONE_FACE].frames == 989 && p->content[FM_CONTENT_ONE_FACE].seconds == 145.5);
     assert_true(p->rss_first == 0 && p->rss_frames == 0 && p->allocations == 3);
     char *text = rewritten(sum);
     fm_profile *again = loaded(text);
@@ -185,6 +189,7 @@ static void lies_are_refused(void **state)
     refused("\"slowest_frames\": [", "\"slowest_frames\": [{},{},{},{},{},{},{},{},{},", "must not hold more than 10");
     refused("\"frame\": 612", "\"frame\": \"612\"", "slowest_frames[1].frame must be a whole number");
     refused("\"confirmed\": 63", "\"confirmed\": -63", "detections.confirmed must be");
+    refused("\"no_face\": {", "\"no_face\": 1, \"_\": {", "pipeline.content.no_face must be an object");
     refused("\"detections\": {", "\"detections\": 1, \"_\": {", "pipeline.detections must be an object");
     refused("\"rss_frames\": 875", "\"rss_frames\": null", "pipeline.rss_frames must be");
 }
@@ -202,6 +207,9 @@ static void the_text_has_stages_frames_and_waste(void **state)
     has_line(text, "Work on a frame, along its slowest way: 150.0ms in the median, 300.0ms at p99");
     has_line(text, "  0:00.000        0   610.0ms analysis           550.0ms     1  21.0% first frame, detector ran");
     has_line(text, "  1:01.235      612   400.0ms left mirror        300.0ms     0      -");
+    has_line(text, "Work by faces:        none 45.5ms (11 frames), one 150.0ms (960 frames)");
+    has_line(text, "Work by detector:     did not run 140.0ms (905 frames), ran 269.7ms (66 frames)");
+    assert_null(strstr(text, "Work by face size:")); /* all of one */
     has_line(text, "Copied unchanged:     5.0 MiB a frame");
     has_line(text, "Allocated:            3 picture buffers for 875 frames after warm-up");
     has_line(text, "Resident memory:      200.0 MiB after warm-up, +1.0 MiB over the 875 frames that followed");
