@@ -142,6 +142,19 @@ static fm_status copy_models(fm_samples *s, const fm_report_run *run, fm_error *
     return FM_OK;
 }
 
+fm_report_run fm_samples_facts_of(fm_profile *memory, const fm_report_run *run)
+{
+    return (fm_report_run){
+        .input = fm_profile_copy(memory, run->input),
+        .runtime = fm_profile_copy(memory, run->runtime),
+        .encoder = fm_profile_copy(memory, run->encoder),
+        .width = run->width,
+        .height = run->height,
+        .frames = run->frames,
+        .threads = run->threads,
+    };
+}
+
 fm_status fm_samples_facts(fm_samples *s, const fm_report_run *run, const fm_report_machine *machine,
                            const fm_report_build *build, bool sanitized, fm_error *err)
 {
@@ -152,15 +165,7 @@ fm_status fm_samples_facts(fm_samples *s, const fm_report_run *run, const fm_rep
         return FM_OK;
     }
     fm_profile *memory = s->memory;
-    s->facts = (fm_report_run){
-        .input = fm_profile_copy(memory, run->input),
-        .runtime = fm_profile_copy(memory, run->runtime),
-        .encoder = fm_profile_copy(memory, run->encoder),
-        .width = run->width,
-        .height = run->height,
-        .frames = run->frames,
-        .threads = run->threads,
-    };
+    s->facts = fm_samples_facts_of(memory, run);
     s->machine = (fm_report_machine){
         .os = fm_profile_copy(memory, machine->os),
         .architecture = fm_profile_copy(memory, machine->architecture),

@@ -62,6 +62,8 @@ void fm_samples_free(fm_samples **samples); /* NULL and *NULL are fine */
 
 /* Adds a run whose text need not outlive the call. FM_E_BAD_INPUT: too many runs or operations, or no frames. */
 fm_status fm_samples_add(fm_samples *samples, const fm_sample *sample, fm_error *err);
+/* The facts of a run by which runs are told apart, with copies of its texts in `memory`; its models are left out. */
+fm_report_run fm_samples_facts_of(fm_profile *memory, const fm_report_run *run);
 /* Copies the facts when they are the first; else notes whether they differ. */
 fm_status fm_samples_facts(fm_samples *samples, const fm_report_run *run, const fm_report_machine *machine,
                            const fm_report_build *build, bool sanitized, fm_error *err);

@@ -151,17 +151,9 @@ static fm_status copy_facts(fm_bench_job *job, size_t which, const fm_profile *p
             if (strcmp(pack->models[k].file, models[i].file) == 0)
                 c->hashes[i] = fm_profile_copy(memory, pack->models[k].sha256);
     }
-    c->facts = (fm_report_run){
-        .input = fm_profile_copy(memory, run->input),
-        .runtime = fm_profile_copy(memory, run->runtime),
-        .encoder = fm_profile_copy(memory, run->encoder),
-        .width = run->width,
-        .height = run->height,
-        .frames = run->frames,
-        .threads = run->threads,
-        .models = models,
-        .model_count = run->model_count,
-    };
+    c->facts = fm_samples_facts_of(memory, run);
+    c->facts.models = models;
+    c->facts.model_count = run->model_count;
     return FM_OK;
 }
 

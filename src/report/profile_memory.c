@@ -44,3 +44,8 @@ void fm_profile_free(fm_profile **profile)
     free(*profile);
     *profile = NULL;
 }
+
+bool fm_profile_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}

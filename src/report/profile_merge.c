@@ -18,11 +18,6 @@ typedef struct merging {
 
 enum { FACTS_MAX = 32 }; /* facts that may differ */
 
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static const char *copy(merging *m, const char *text)
 {
     const char *kept = fm_profile_copy(m->out, text);
@@ -35,7 +30,7 @@ static void add_note(merging *m, const char *text)
 {
     fm_report_run *run = &m->out->run;
     for (size_t i = 0; i < run->note_count; i++)
-        if (same(run->notes[i], text))
+        if (fm_profile_same(run->notes[i], text))
             return;
     const char *kept = copy(m, text);
     if (kept)
@@ -63,7 +58,7 @@ static bool same_value(const fm_field *field, const void *a, const void *b)
         return *(const int *)(const void *)x == *(const int *)(const void *)y;
     if (field->kind == FM_FIELD_BOOL)
         return *(const bool *)(const void *)x == *(const bool *)(const void *)y;
-    return same(*(const char *const *)(const void *)x, *(const char *const *)(const void *)y);
+    return fm_profile_same(*(const char *const *)(const void *)x, *(const char *const *)(const void *)y);
 }
 
 static const void *part_of(const fm_profile *profile, size_t part)
@@ -162,8 +157,8 @@ static void merge_table(merging *m, const fm_fields *fields, size_t part, const 
 static size_t find_model(const fm_report_model *models, size_t count, const fm_report_model *model)
 {
     size_t i = 0;
-    while (i < count && !(same(models[i].name, model->name) && same(models[i].file, model->file) &&
-                          same(models[i].backend, model->backend)))
+    while (i < count && !(fm_profile_same(models[i].name, model->name) && fm_profile_same(models[i].file, model->file) &&
+                          fm_profile_same(models[i].backend, model->backend)))
         i++;
     return i;
 }

@@ -124,16 +124,11 @@ void fm_pipeline_write(fm_json *json, const fm_report_run *run)
 
 /* --- reading ------------------------------------------------------------------ */
 
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Where a stage stands; `count` when it does not. */
 static size_t find_stage(const fm_report_stage *stages, size_t count, const char *name)
 {
     size_t i = 0;
-    while (i < count && !same(stages[i].name, name))
+    while (i < count && !fm_profile_same(stages[i].name, name))
         i++;
     return i;
 }
@@ -339,7 +334,7 @@ static void merge_figures(fm_report_pipeline *sum, const fm_report_pipeline *fro
 static bool same_clip(const fm_profile *const *profiles, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!profiles[i]->run.input || !same(profiles[i]->run.input, profiles[0]->run.input))
+        if (!profiles[i]->run.input || !fm_profile_same(profiles[i]->run.input, profiles[0]->run.input))
             return false;
     return true;
 }
