@@ -32,15 +32,24 @@ void fmp_fixed(char out[FMP_TIME_TEXT_SIZE], double value, int decimals)
     fix_point(out);
 }
 
-void fmp_exact(char out[FMP_TIME_TEXT_SIZE], double value)
+void fmp_rounded(char out[FMP_TIME_TEXT_SIZE], double value)
 {
     if (!isfinite(value)) {
         snprintf(out, FMP_TIME_TEXT_SIZE, "null");
         return;
     }
     snprintf(out, FMP_TIME_TEXT_SIZE, "%.15g", value);
-    if (strtod(out, NULL) != value) /* in the locale that wrote it */
-        snprintf(out, FMP_TIME_TEXT_SIZE, "%.17g", value);
+    fix_point(out);
+}
+
+void fmp_exact(char out[FMP_TIME_TEXT_SIZE], double value)
+{
+    fmp_rounded(out, value);
+    char text[FMP_TIME_TEXT_SIZE];
+    snprintf(text, sizeof text, "%.15g", value);
+    if (!isfinite(value) || strtod(text, NULL) == value) /* in the locale that wrote it */
+        return;
+    snprintf(out, FMP_TIME_TEXT_SIZE, "%.17g", value);
     fix_point(out);
 }
 

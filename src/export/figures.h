@@ -20,6 +20,9 @@ enum { FMP_TIME_TEXT_SIZE = 32 };
 /* The value with so many decimals (at most 9); "n/a" when not finite. */
 void fmp_fixed(char out[FMP_TIME_TEXT_SIZE], double value, int decimals);
 
+/* 15 digits, for what is derived from other figures; "null" when not finite. */
+void fmp_rounded(char out[FMP_TIME_TEXT_SIZE], double value);
+
 /* The shortest of %.15g and %.17g that reads back as the same double; "null" when not finite (as JSON wants it). */
 void fmp_exact(char out[FMP_TIME_TEXT_SIZE], double value);
 

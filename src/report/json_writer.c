@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/figures.h"
 #include "export/utf8.h"
 
 fm_json fm_json_begin(FILE *out)
@@ -113,38 +114,20 @@ void fm_json_text(fm_json *json, const char *key, const char *text)
     put_string(json->out, text);
 }
 
-enum { REAL_TEXT_SIZE = 40 };
-
-static void real_text(char text[REAL_TEXT_SIZE], double value)
+void fm_json_fact(fm_json *json, const char *key, double value)
 {
-    snprintf(text, REAL_TEXT_SIZE, "%.15g", value + 0.0); /* -0 becomes 0 */
-}
-
-double fm_json_rounded(double value)
-{
-    char text[REAL_TEXT_SIZE];
-    real_text(text, value);
-    return isfinite(value) ? strtod(text, NULL) : value;
+    char text[FMP_TIME_TEXT_SIZE];
+    fmp_exact(text, value + 0.0); /* -0 becomes 0 */
+    lead(json, key);
+    fputs(text, json->out);
 }
 
 void fm_json_real(fm_json *json, const char *key, double value)
 {
-    if (!isfinite(value)) {
-        fm_json_null(json, key);
-        return;
-    }
+    char text[FMP_TIME_TEXT_SIZE];
+    fmp_rounded(text, value + 0.0);
     lead(json, key);
-    char text[REAL_TEXT_SIZE];
-    real_text(text, value);
-    bool point = false; /* the locale's may have several bytes */
-    for (const char *c = text; *c; c++) {
-        const bool of_number = strchr("0123456789+-e", *c) != NULL;
-        if (of_number)
-            fputc(*c, json->out);
-        else if (!point)
-            fputc('.', json->out);
-        point = !of_number;
-    }
+    fputs(text, json->out);
 }
 
 uint64_t fm_json_nanoseconds(double seconds)

@@ -35,9 +35,12 @@ void fm_json_bool(fm_json *json, const char *key, bool value);
 void fm_json_integer(fm_json *json, const char *key, int64_t value);
 void fm_json_count(fm_json *json, const char *key, uint64_t value); /* INT64_MAX at most */
 void fm_json_text(fm_json *json, const char *key, const char *text); /* NULL: null */
-void fm_json_real(fm_json *json, const char *key, double value); /* 15 digits; not finite: null */
-/* The value as fm_json_real writes it and a reader takes it, so that what is derived from both is the same. */
-double fm_json_rounded(double value);
+/*
+ * Not finite: null. A fact has as many digits as a reader needs to get the same double, so that whatever follows from
+ * it is the same as well; a real has 15 and suits what a reader derives anew.
+ */
+void fm_json_fact(fm_json *json, const char *key, double value);
+void fm_json_real(fm_json *json, const char *key, double value);
 /*
  * Nanoseconds as seconds: all digits, as far as a double can tell them apart (52 days; beyond, the
  * nearest that a reader takes back to the same). fm_json_nanoseconds is the reader's inverse.

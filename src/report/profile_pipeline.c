@@ -83,9 +83,9 @@ static void write_stage(fm_json *json, const fm_report_stage *stage, double wall
 {
     fm_json_open(json, NULL, '{');
     fm_write_fields(json, &stage_fields, stage);
-    fm_json_real(json, "busy_share", fmp_ratio(fm_json_rounded(stage->busy_seconds), wall));
-    fm_json_real(json, "starved_share", fmp_ratio(fm_json_rounded(stage->starved_seconds), wall));
-    fm_json_real(json, "blocked_share", fmp_ratio(fm_json_rounded(stage->blocked_seconds), wall));
+    fm_json_real(json, "busy_share", fmp_ratio(stage->busy_seconds, wall));
+    fm_json_real(json, "starved_share", fmp_ratio(stage->starved_seconds, wall));
+    fm_json_real(json, "blocked_share", fmp_ratio(stage->blocked_seconds, wall));
     fm_json_close(json, '}');
 }
 

@@ -47,7 +47,7 @@ void fm_write_fields(fm_json *json, const fm_fields *fields, const void *object)
             break;
         case FM_FIELD_TIME:
         case FM_FIELD_REAL:
-            fm_json_real(json, field->key, *(const double *)at);
+            fm_json_fact(json, field->key, *(const double *)at);
             break;
         }
     }
@@ -219,8 +219,7 @@ static void write_profiler(fm_json *json, const fmp_snapshot *snapshot)
     fm_json_text(json, "clock", snapshot->clock);
     fm_json_text(json, "clock_reason", snapshot->clock_reason);
     fm_write_fields(json, &fm_profiler_fields, snapshot);
-    fm_json_real(json, "scope_cost_ns",
-                 fm_json_rounded(snapshot->cost.inside_ns) + fm_json_rounded(snapshot->cost.outside_ns));
+    fm_json_real(json, "scope_cost_ns", snapshot->cost.inside_ns + snapshot->cost.outside_ns);
     fm_json_count(json, "scopes", snapshot->scopes);
     fm_json_real(json, "percentile_error", 0.01);
     fm_json_close(json, '}');
@@ -234,13 +233,9 @@ static void write_notes(fm_json *json, const fm_report_run *run)
     fm_json_close(json, ']');
 }
 
-static fm_status write_document(FILE *out, const fm_report_run *given, const fm_report_machine *machine,
+static fm_status write_document(FILE *out, const fm_report_run *run, const fm_report_machine *machine,
                                 const fm_report_build *build, const fmp_snapshot *snapshot, fm_error *err)
 {
-    fm_report_run rounded = *given;
-    rounded.wall_seconds = fm_json_rounded(given->wall_seconds);
-    rounded.covered_seconds = fm_json_rounded(given->covered_seconds);
-    const fm_report_run *run = &rounded;
     fm_json json = fm_json_begin(out);
     fm_json_open(&json, NULL, '{');
     fm_json_text(&json, "schema", FM_PROFILE_SCHEMA);

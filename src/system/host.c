@@ -31,17 +31,20 @@ static void read_system(fm_host *out)
 }
 #endif
 
-/* A decimal number with a point, whatever the locale. */
+/*
+ * A decimal number with a point, whatever the locale. One division of whole numbers gives the double that a reader of
+ * the same digits gets: 2.45 as 2 + 0.4 + 0.05 is another, and rounds to another tenth.
+ */
 static double decimal(const char *text)
 {
     char *end;
-    double value = (double)strtoll(text, &end, 10);
+    const long long whole = strtoll(text, &end, 10);
     if (end == text)
         return (double)NAN;
-    double place = 0.1;
-    for (const char *p = end + (*end == '.'); *end == '.' && *p >= '0' && *p <= '9'; p++, place /= 10)
-        value += place * (*p - '0');
-    return value;
+    double digits = (double)whole, scale = 1;
+    for (const char *p = end + 1; *end == '.' && *p >= '0' && *p <= '9' && scale < 1e9; p++, scale *= 10)
+        digits = digits * 10 + (*p - '0');
+    return digits / scale;
 }
 
 static uint64_t kibibytes(const char *text, const char *key)

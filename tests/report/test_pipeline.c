@@ -63,6 +63,23 @@ static void loading_gives_what_was_written(void **state)
 }
 
 /* Profiles of earlier versions have no such member. */
+/* The text of a run and that of its file may not differ by a digit, so a fact is read back as the same double. */
+static void facts_keep_every_digit(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        fm_report_conditions conditions = sample_conditions;
+        conditions.load_before = i / 10 + 0.1 * (i % 10) + 0.05; /* where a tenth is decided by the last digit */
+        fm_report_run run = sample_run();
+        run.conditions = &conditions;
+        run.wall_seconds = 10 + conditions.load_before / 3;
+        fm_profile *profile = profile_of(&run);
+        assert_true(profile->run.conditions->load_before == conditions.load_before);
+        assert_true(profile->run.wall_seconds == run.wall_seconds);
+        fm_profile_free(&profile);
+    }
+}
+
 static void not_known_stays_not_known(void **state)
 {
     (void)state;
@@ -257,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loading_gives_what_was_written),
+        cmocka_unit_test(facts_keep_every_digit),
         cmocka_unit_test(not_known_stays_not_known),
         cmocka_unit_test(merging_adds_what_adds_up),
         cmocka_unit_test(lies_are_refused),

@@ -124,6 +124,19 @@ static void test_a_laptop(void **state)
     assert_true(h.cpu_limit == 0 && h.memory_limit == 0);
 }
 
+/* The load is the double that anyone gets who reads the same digits. */
+static void test_loads_are_exact(void **state)
+{
+    (void)state;
+    new_tree();
+    for (int i = 0; i < 1000; i++) {
+        char text[48];
+        snprintf(text, sizeof text, "%d.%02d 0.50 0.10 1/300 4242\n", i / 100, i % 100);
+        put("/proc/loadavg", text);
+        assert_true(read_host().load == strtod(text, NULL));
+    }
+}
+
 static void test_nothing_is_told(void **state)
 {
     (void)state;
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_no_waiting),
         cmocka_unit_test(test_a_laptop),
+        cmocka_unit_test(test_loads_are_exact),
         cmocka_unit_test(test_nothing_is_told),
         cmocka_unit_test(test_virtual_machines),
         cmocka_unit_test(test_containers),
