@@ -76,6 +76,7 @@ typedef struct fmp_scope {
     uint64_t children;    /* how many inner scopes the enclosing one had so far */
     uint64_t inner;       /* the same with those inside them */
     unsigned measures;    /* fmp_measure bits that were begun */
+    uint32_t outer;       /* the operation that was open around it */
     uint64_t cpu_start;   /* only with FMP_MEASURE_CPU */
     int64_t rss_start, live_start; /* only with FMP_MEASURE_MEMORY */
 } fmp_scope;

@@ -141,3 +141,16 @@ int64_t fmp_live_bytes(void)
 #endif
 }
 #endif
+
+uint64_t fmp_thread_id(void)
+{
+#if defined(__linux__)
+    return (uint64_t)gettid();
+#elif defined(__APPLE__)
+    uint64_t id = 0;
+    pthread_threadid_np(NULL, &id);
+    return id;
+#else
+    return (uint64_t)(uintptr_t)pthread_self();
+#endif
+}

@@ -11,6 +11,9 @@ typedef thread_act_t fmp_thread_clock;
 typedef clockid_t fmp_thread_clock;
 #endif
 
+/* The operating system's number of the calling thread. */
+uint64_t fmp_thread_id(void);
+
 /* CPU time of the calling thread in ns; 0 where not readable. */
 uint64_t fmp_thread_cpu_ns(void);
 

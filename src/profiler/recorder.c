@@ -83,6 +83,7 @@ static void make_free(fmp_recorder *recorder)
     recorder->children = 0;
     recorder->inner = 0;
     recorder->context = NULL;
+    atomic_store_explicit(&recorder->operation, 0, memory_order_relaxed);
     recorder->ring = NULL;
     recorder->trace_generation = 0;
     recorder->cpu_ns = 0;
@@ -183,6 +184,9 @@ static void on_thread_end(void *opaque)
     recorder->cpu_ns = cpu_ns > recorder->cpu_begin_ns ? cpu_ns - recorder->cpu_begin_ns : 0;
     recorder->ring = NULL;
     recorder->trace_generation = 0;
+    atomic_store_explicit(&recorder->operation, 0, memory_order_relaxed);
+    if (registry->thread_hook)
+        registry->thread_hook(recorder->id, NULL);
     if (!has_figures) {
         make_free(recorder);
     } else if (registry->ended_count < FMP_ENDED_MAX || !merge_into_shared(recorder)) {
@@ -219,6 +223,7 @@ fmp_recorder *fmp_recorder_get(void)
         recorder = new_recorder();
     if (recorder) {
         recorder->state = FMP_RECORDER_LIVE;
+        recorder->id = fmp_thread_id();
         recorder->clock = fmp_thread_clock_of_caller();
         recorder->cpu_begin_ns = fmp_thread_cpu_ns();
         registry->thread_count++;
@@ -226,6 +231,8 @@ fmp_recorder *fmp_recorder_get(void)
             snprintf(recorder->name, FMP_THREAD_NAME_SIZE, "main");
         else
             snprintf(recorder->name, FMP_THREAD_NAME_SIZE, "thread %u", registry->thread_count);
+        if (registry->thread_hook)
+            registry->thread_hook(recorder->id, (const volatile uint32_t *)&recorder->operation);
     }
     pthread_mutex_unlock(&registry->mutex);
     if (recorder && end_key_made)
@@ -296,10 +303,12 @@ void fmp_recorder_forget_others(void)
             make_free(r);
     fmp_the_registry.merged = NULL;
     fmp_the_registry.ended_count = 0;
+    fmp_the_registry.thread_hook = NULL;
     fmp_recorder *own = fmp_this_recorder;
     if (own) {
         own->ring = NULL;
         own->trace_generation = 0;
+        own->id = fmp_thread_id();
         own->clock = fmp_thread_clock_of_caller();
         own->cpu_begin_ns = 0; /* the child's clock starts anew */
         snprintf(own->name, FMP_THREAD_NAME_SIZE, "main");

@@ -26,6 +26,7 @@
 
 #include "arena.h"
 #include "block.h"
+#include "fmprof/current.h"
 #include "fmprof/fmprof.h"
 #include "measure.h"
 #include "metric.h"
@@ -41,6 +42,9 @@ enum {
     FMP_DERIVED_PAGE_SIZE = 16
 };
 
+/* How struct fmp_site keeps measures, and the one that fmp_bridge_set adds. */
+enum { FMP_MEASURE_BRIDGE = 1 << 8, FMP_MEASURES_SHIFT = 16, FMP_MEASURES_OWN = (1 << FMP_MEASURES_SHIFT) - 1 };
+
 typedef enum fmp_site_kind { FMP_SITE_SCOPES = 0, FMP_SITE_COUNTER, FMP_SITE_GAUGE } fmp_site_kind;
 
 /* The sites that a site stands for in contexts of index 0..15, then of 16..31, and so on. */
@@ -51,7 +55,7 @@ typedef struct fmp_derived_page {
 
 struct fmp_site {
     uint32_t index;             /* which slot of a recorder; the name's number in traces */
-    _Atomic(uint32_t) measures; /* fmp_measure bits */
+    _Atomic(uint32_t) measures; /* below FMP_MEASURES_SHIFT its own, from there on those of all sites */
     fmp_site_kind kind;
     bool hidden; /* the profiler's own: never in a snapshot */
     const char *category, *operation, *unit;
@@ -95,11 +99,13 @@ typedef struct fmp_recorder {
     struct fmp_trace_ring *ring; /* in the trace of trace_generation; NULL: none */
     uint64_t inner;              /* those children, and the scopes inside them */
     uint32_t trace_generation;
+    _Atomic(uint32_t) operation; /* the innermost open scope's (current.h) */
     fmp_recorder_state state;
     struct fmp_recorder *next; /* all recorders */
     fmp_arena arena;           /* of the pages, blocks and cells */
     fmp_thread_clock clock;    /* CPU time of the thread while LIVE */
     uint64_t cpu_begin_ns, cpu_ns; /* CPU time when its figures began; of them, once ENDED */
+    uint64_t id; /* the operating system's number of the thread */
     char name[FMP_THREAD_NAME_SIZE];
     _Atomic(fmp_slot_page *) page[FMP_PAGES];
 } fmp_recorder;
@@ -119,6 +125,8 @@ typedef struct fmp_registry {
     uint32_t ended_count;
     uint32_t thread_count; /* threads that ever recorded, for names */
     _Atomic(uint64_t) lost;
+    uint32_t measures_everywhere; /* fmp_measure bits and FMP_MEASURE_BRIDGE */
+    fmp_thread_hook thread_hook;
 } fmp_registry;
 
 extern FMP_HIDDEN fmp_registry fmp_the_registry;
@@ -135,6 +143,10 @@ static inline uint32_t fmp_generation_now(void)
 
 /* The site of the empty scopes that measure the profiler itself. */
 const fmp_site *fmp_registry_cost_site(void);
+
+/* Tells the bridge of a scope whose measures have FMP_MEASURE_BRIDGE. */
+void fmp_bridge_begin(const struct fmp_site *site);
+void fmp_bridge_end(void);
 
 /* Makes (or takes over) the calling thread's recorder. NULL when memory is out. */
 fmp_recorder *fmp_recorder_get(void);

@@ -5,6 +5,7 @@
 #include "measure.h"
 #include "registry.h"
 #include "site.h"
+#include "usdt.h"
 
 /* The calling thread's block for a site as it is; NULL (counted as lost) when memory is out. */
 static fmp_block *block_slow(const fmp_site *site)
@@ -48,7 +49,7 @@ static inline fmp_block *block_of(const fmp_site **site)
 /* CPU time last, since the memory is not what it should show. */
 static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures)
 {
-    scope->measures = measures;
+    scope->measures |= measures;
     if (measures & FMP_MEASURE_MEMORY) {
         scope->rss_start = fmp_resident_bytes();
         scope->live_start = fmp_live_bytes();
@@ -59,6 +60,8 @@ static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures)
 
 static void end_measures(const fmp_scope *scope, fmp_measurement *m)
 {
+    if (m->which & FMP_MEASURE_BRIDGE)
+        fmp_bridge_end();
     if (m->which & FMP_MEASURE_CPU) {
         uint64_t now = fmp_thread_cpu_ns();
         m->cpu_ns = now > scope->cpu_start ? now - scope->cpu_start : 0;
@@ -84,6 +87,9 @@ static inline uint32_t open_scope(fmp_scope *scope, const fmp_site *site, fmp_bl
     scope->child = recorder->child;
     scope->children = recorder->children;
     scope->inner = recorder->inner;
+    scope->outer = atomic_load_explicit(&recorder->operation, memory_order_relaxed);
+    atomic_store_explicit(&recorder->operation, site->index + 1, memory_order_relaxed);
+    FMP_PROBE(scope_begin, site);
     recorder->child = 0;
     recorder->children = 0;
     recorder->inner = 0;
@@ -100,6 +106,12 @@ static FMP_NOINLINE void begin_slow(fmp_scope *scope, const fmp_site *site)
     }
     uint32_t depth = open_scope(scope, site, block, block->owner);
     uint32_t measures = atomic_load_explicit(&site->measures, memory_order_relaxed);
+    measures = (measures | measures >> FMP_MEASURES_SHIFT) & FMP_MEASURES_OWN;
+    if (measures & FMP_MEASURE_BRIDGE) {
+        scope->measures = FMP_MEASURE_BRIDGE;
+        fmp_bridge_begin(site);
+    }
+    measures &= ~(uint32_t)FMP_MEASURE_BRIDGE;
     if (measures && depth == 0) /* an inner call's are those of the outermost one, too */
         begin_measures(scope, measures);
     scope->start = fmp_clock_ticks();
@@ -127,7 +139,9 @@ void fmp_scope_begin_on(fmp_scope *scope, const fmp_site *site)
 static inline fmp_call close_scope(fmp_scope *scope, uint64_t now, fmp_block *block,
                                    fmp_recorder *recorder)
 {
+    FMP_PROBE(scope_end, scope->site);
     scope->site = NULL;
+    atomic_store_explicit(&recorder->operation, scope->outer, memory_order_relaxed);
     /* A clock that went backwards measured nothing. */
     uint64_t duration = now > scope->start ? now - scope->start : 0;
     uint64_t child = recorder->child, children = recorder->children, inner = recorder->inner;
@@ -160,6 +174,7 @@ static FMP_NOINLINE void end_slow(fmp_scope *scope, uint64_t now)
     fmp_measurement measurement = {.which = scope->measures};
     if (measurement.which)
         end_measures(scope, &measurement);
+    measurement.which &= FMP_MEASURE_CPU | FMP_MEASURE_MEMORY;
     fmp_call call = close_scope(scope, now, block, recorder);
     fmp_block_add(block, fmp_generation_now(), &call);
     if (measurement.which)

@@ -28,6 +28,9 @@ static void append(struct fmp_site *site)
     else
         registry->first_site = site;
     registry->last_site = site;
+    if (site->kind == FMP_SITE_SCOPES && !site->hidden)
+        atomic_fetch_or_explicit(&site->measures, registry->measures_everywhere << FMP_MEASURES_SHIFT,
+                                 memory_order_relaxed);
     fmp_trace_define_name(site->index, site->category, site->operation, site->unit);
 }
 
@@ -222,7 +225,7 @@ const fmp_site *fmp_site_in_context(const fmp_site *site, const fmp_context *con
         derived = make_derived(base, context);
     if (FMP_UNLIKELY(!derived))
         return &overflow_site;
-    uint32_t measures = atomic_load_explicit(&base->measures, memory_order_relaxed);
+    uint32_t measures = atomic_load_explicit(&base->measures, memory_order_relaxed) & FMP_MEASURES_OWN;
     if (FMP_UNLIKELY(measures & ~atomic_load_explicit(&derived->measures, memory_order_relaxed)))
         atomic_fetch_or_explicit(&derived->measures, measures, memory_order_relaxed);
     return derived;

@@ -19,10 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__linux__)
-#include <sys/syscall.h>
-#endif
-
 #include "clock.h"
 #include "registry.h"
 #include "trace_file.h"
@@ -69,19 +65,6 @@ static void lock(void)
 static void unlock(void)
 {
     pthread_mutex_unlock(&tracer.mutex);
-}
-
-static uint64_t thread_id(void)
-{
-#if defined(__linux__)
-    return (uint64_t)syscall(SYS_gettid);
-#elif defined(__APPLE__)
-    uint64_t id = 0;
-    pthread_threadid_np(NULL, &id);
-    return id;
-#else
-    return (uint64_t)(uintptr_t)pthread_self();
-#endif
 }
 
 /* --- rings --------------------------------------------------------------------- */
@@ -153,7 +136,7 @@ static void give_room(struct fmp_trace_ring *ring, const char *thread_name)
         return;
     file->type = FMP_TRACE_AREA_RING;
     file->slots = slots;
-    file->thread_id = thread_id();
+    file->thread_id = fmp_thread_id();
     copy_thread_name(file->name, thread_name);
     fmp_trace_file_commit_area(&session->file);
     session->rings_left--;
