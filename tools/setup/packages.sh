@@ -23,6 +23,10 @@ need_library() { # need_library PKG_CONFIG_NAME PACKAGE
   installed "$2" || { have pkg-config && pkg-config --exists "$1"; } || missing "$2" "$1"
 }
 
+need_header() { # need_header HEADER PACKAGE
+  installed "$2" || { have cc && printf '#include <%s>\n' "$1" | cc -E - >/dev/null 2>&1; } || missing "$2" "$1"
+}
+
 # need_packages [tests]: fills MISSING.
 need_packages() {
   local library
@@ -39,6 +43,8 @@ need_packages() {
   done
   need_library jansson libjansson-dev
   need_library libzip libzip-dev
+  need_library libdw libdw-dev # call stacks with names, files and lines
+  need_header sys/sdt.h systemtap-sdt-dev # scopes that perf, bpftrace and gdb can watch
   need_tool ffmpeg ffmpeg
   if ! onnxruntime_ready || ! models_ready; then need_tool npm npm; fi
   if [ "${1:-}" = tests ]; then
@@ -46,6 +52,11 @@ need_packages() {
     need_tool g++ g++ # the public headers are compiled as C++ as well
     need_tool djpeg libjpeg-turbo-progs
     need_tool python3 python3
+    # What our own figures are compared with.
+    need_tool strace strace
+    need_tool heaptrack heaptrack
+    need_tool valgrind valgrind
+    need_tool gdb gdb
     need_tool node nodejs # Perfetto's and speedscope's own readers run in it
     if have python3 && ! python3 -m pip --version >/dev/null 2>&1; then missing python3-pip pip; fi
     if have python3 && ! python3 -c 'import jsonschema' 2>/dev/null; then missing python3-jsonschema jsonschema; fi
