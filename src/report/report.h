@@ -15,6 +15,7 @@
 #include "facemirror/error.h"
 #include "fmprof/export.h"
 #include "fmprof/fmprof.h"
+#include "fmprof/system.h"
 #include "report/findings.h"
 
 /* So many operators of a type. */
@@ -241,6 +242,7 @@ typedef struct fm_report_run {
     size_t model_count;
     const fm_report_pipeline *pipeline; /* NULL: not known, as of profiles that an earlier version wrote */
     const fm_report_conditions *conditions; /* NULL: not known, as above */
+    const fmp_system_report *system; /* NULL: the system's side was not watched */
     const char *const *notes; /* one sentence each, shown first: debug build, tiny clip... */
     size_t note_count;
     const fm_report_findings *findings; /* NULL: none were made (advice/advice.h); not read from a file */
