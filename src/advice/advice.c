@@ -64,10 +64,12 @@ fm_status fm_advise(const fmp_snapshot *snapshot, const fm_report_run *run, cons
     }
     note_thresholds(a);
     fm_rules_trust(a);
+    fm_rules_watched(a);
     fm_rules_limits(a);
     fm_rules_models(a);
     fm_rules_shares(a);
     fm_rules_waste(a);
+    fm_rules_system(a);
     limit_priorities(a);
     rank(a);
     if (a->no_memory) {

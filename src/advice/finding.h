@@ -49,6 +49,9 @@ void fm_rules_limits(fm_advice *a);
 void fm_rules_models(fm_advice *a);
 void fm_rules_shares(fm_advice *a);
 void fm_rules_waste(fm_advice *a);
+void fm_rules_system(fm_advice *a);
+/* Caveats of the watching itself. */
+void fm_rules_watched(fm_advice *a);
 
 /* True when a finding of a rule about the operation is there already: one is enough to say that it is large. */
 bool fm_finding_there(const fm_advice *a, const char *subject);

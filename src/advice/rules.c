@@ -60,6 +60,18 @@ const fm_threshold_spec fm_threshold_specs[FM_THRESHOLDS] = {
     [FM_RULE_OTHERS_BUSY] = {"others-busy", 20, "%", 0, 100, "other programs took more of the processors' time"},
     [FM_RULE_STOLEN] = {"stolen", 5, "%", 0, 100, "the hypervisor gave more of the processors' time to others"},
     [FM_RULE_LOAD] = {"load", 1, "a processor", 0, 1e6, "more processes ran or waited before the run began"},
+    [FM_RULE_RUN_QUEUE] = {"run-queue", 20, "%", 0, 1e6,
+        "of the threads' CPU time; they waited longer than this for a processor"},
+    [FM_RULE_LOCK_WAIT] = {"lock-wait", 20, "%", 0, 1e6,
+        "of the wall time; an operation waits longer for other threads"},
+    [FM_RULE_SLEEP_WAIT] = {"sleep-wait", 5, "%", 0, 1e6, "of the wall time; an operation sleeps longer"},
+    [FM_RULE_IO_WAIT] = {"io-wait", 10, "%", 0, 1e6, "of the wall time; an operation waits longer for files"},
+    [FM_RULE_HOT_FUNCTION] = {"hot-function", 20, "%", 0, 100, "a function takes more of the sampled CPU time"},
+    [FM_RULE_SYSCALL_RATE] = {"syscall-rate", 100, "a frame", 0, 1e9, "an operation makes one system call more often"},
+    [FM_RULE_KEPT_BLOCKS] = {"kept-blocks", 0.9, "a frame", 0, 1e9,
+        "more blocks of one call stack are not given back"},
+    [FM_RULE_ALLOCATION_RATE] = {"allocation-rate", 1000, "a frame", 0, 1e9, "an operation allocates more often"},
+    [FM_RULE_MAJOR_FAULTS] = {"major-faults", 100, "faults", 0, 1e12, "more pages had to be read from the disk"},
 };
 
 fm_advice_rules fm_advice_rules_default(void)
