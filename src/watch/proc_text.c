@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whatever stands there in place of a file of the kernel's, it is not waited for. */
+enum { READ_ONLY = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
+
 int fmp_proc_open(const char *root, const char *path)
 {
     char full[1024];
@@ -15,7 +18,12 @@ int fmp_proc_open(const char *root, const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return open(full, READ_ONLY);
+}
+
+int fmp_proc_open_in(int folder, const char *path)
+{
+    return openat(folder, path, READ_ONLY);
 }
 
 bool fmp_proc_reread(int file, char *out, size_t size)

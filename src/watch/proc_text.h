@@ -15,6 +15,8 @@ enum { FMP_PROC_TEXT_SIZE = 4096 };
 
 /* Opens root + path for reading, never waiting for a writer; -1 with errno. */
 int fmp_proc_open(const char *root, const char *path);
+/* Opens a file below an open folder in the same way. */
+int fmp_proc_open_in(int folder, const char *path);
 /* What stands in an open file from its beginning, as a string; false with errno when it cannot be read. */
 bool fmp_proc_reread(int file, char *out, size_t size);
 /* The same of a file that is opened for it. */
