@@ -61,6 +61,28 @@ typedef struct fmp_system_options {
     uint64_t allocation_interval; /* a stack every so many bytes; 0: 512 KiB; 1: of every allocation (exact) */
 } fmp_system_options;
 
+/*
+ * Allocations are seen when libfmprof-alloc.so is preloaded, which the loader
+ * does at a program's start only. This restarts the running program with it:
+ * call it first in main, before threads are made and files are opened, with
+ * the argv of main. It does not return when it restarts the program. In the
+ * program that was restarted, and in one that was started with LD_PRELOAD, it
+ * returns 0; LD_PRELOAD is then as it was before, so that children do not
+ * inherit it. At most one restart: where that changed nothing, it says so.
+ *
+ * `library`: its path; NULL: the environment's FMPROF_ALLOC_LIBRARY, else
+ * libfmprof-alloc.so beside the program, in ../lib, ../lib64 and the libdir
+ * that this library was built for, or where the build puts it.
+ *
+ * Otherwise an errno value, and the program goes on without: ENOENT (not
+ * found), EINVAL (a space or colon in the path, which LD_PRELOAD cannot say),
+ * ENOTSUP (a memory checker or sanitizer has the allocator, or not Linux),
+ * EPERM (restarted, but the loader did not preload it: a set-user-ID program),
+ * or what execve says. The row "allocations and leaks" of the table
+ * "facilities" says the same in words. Thread-safety: Not safe (the environment).
+ */
+int fmp_alloc_preload(const char *library, char **argv);
+
 /* --- the report --------------------------------------------------------------- */
 
 typedef enum fmp_column_kind {
