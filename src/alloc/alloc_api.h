@@ -3,7 +3,7 @@
  * when it is preloaded, and whoever reads what it counts: libfmprof-system, or
  * any other library in that program.
  *
- *     const fmp_alloc_api *api = dlsym(RTLD_DEFAULT, FMP_ALLOC_SYMBOL);
+ *     const fmp_alloc_calls *api = dlsym(RTLD_DEFAULT, FMP_ALLOC_SYMBOL);
  *     if (api && api->version == FMP_ALLOC_VERSION)
  *         api->start(&(fmp_alloc_options){.interval = 1});
  *     ...
@@ -55,12 +55,12 @@ typedef struct fmp_alloc_operation {
 typedef struct fmp_alloc_stack {
     uint32_t operation;
     size_t frame_count;
-    const uintptr_t *frames; /* addresses within the calls, innermost first; none is of this library. Until clear */
+    const uintptr_t *frames; /* where calls return to, innermost first; none is of this library. They live until clear */
     uint64_t samples;        /* allocations whose stack was taken: an estimate's relative error is about 1/sqrt(samples) */
     uint64_t count, bytes, live_count, live_bytes, peak_bytes;
 } fmp_alloc_stack;
 
-typedef struct fmp_alloc_api {
+typedef struct fmp_alloc_calls {
     uint32_t version; /* FMP_ALLOC_VERSION; another has another struct from here on */
     /* 0, or EBUSY (it records), ENOMEM. What was recorded before is gone. */
     int (*start)(const fmp_alloc_options *options);
@@ -74,6 +74,6 @@ typedef struct fmp_alloc_api {
     void (*totals)(fmp_alloc_totals *out);
     void (*each_operation)(void (*visit)(const fmp_alloc_operation *one, void *context), void *context);
     void (*each_stack)(void (*visit)(const fmp_alloc_stack *one, void *context), void *context);
-} fmp_alloc_api;
+} fmp_alloc_calls;
 
 #endif

@@ -10,12 +10,12 @@
 #endif
 
 /* The library is there from the program's start or never: looked for once. */
-const fmp_alloc_api *fmp_alloc_find(void)
+const fmp_alloc_calls *fmp_alloc_find(void)
 {
     static _Atomic(bool) looked;
-    static _Atomic(const fmp_alloc_api *) found;
+    static _Atomic(const fmp_alloc_calls *) found;
     if (!atomic_load_explicit(&looked, memory_order_acquire)) {
-        const fmp_alloc_api *api = dlsym(RTLD_DEFAULT, FMP_ALLOC_SYMBOL);
+        const fmp_alloc_calls *api = dlsym(RTLD_DEFAULT, FMP_ALLOC_SYMBOL);
         if (api && api->version != FMP_ALLOC_VERSION)
             api = NULL;
         atomic_store_explicit(&found, api, memory_order_relaxed);
@@ -26,7 +26,7 @@ const fmp_alloc_api *fmp_alloc_find(void)
 
 void fmp_alloc_set_aside(bool aside)
 {
-    const fmp_alloc_api *api = fmp_alloc_find();
+    const fmp_alloc_calls *api = fmp_alloc_find();
     if (api)
         api->set_aside(aside);
 }

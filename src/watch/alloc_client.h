@@ -7,7 +7,7 @@
 #include "alloc/alloc_api.h"
 
 /* NULL: not preloaded, or of another version. Thread-safety: Safe. */
-const fmp_alloc_api *fmp_alloc_find(void);
+const fmp_alloc_calls *fmp_alloc_find(void);
 
 /*
  * A memory checker or sanitizer that has the program's allocator ("valgrind",
