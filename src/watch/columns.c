@@ -1,5 +1,6 @@
 #include "watch/columns.h"
 
+#include <math.h>
 #include <string.h>
 
 #define KEY(key, title) {key, title, FMP_COLUMN_TEXT, FMP_MERGE_KEY, 0, 0}
@@ -163,4 +164,17 @@ const fmp_table *fmp_known_table(const char *key)
         if (strcmp(fmp_known_tables[i].key, key) == 0)
             return &fmp_known_tables[i];
     return NULL;
+}
+
+double fmp_column_value(const fmp_column *column, double value)
+{
+    double least = 0, most = 1e15;
+    if (column->kind == FMP_COLUMN_COUNT || column->kind == FMP_COLUMN_BYTES) {
+        value = round(value);
+        most = 9e18; /* below INT64_MAX */
+        least = column->kind == FMP_COLUMN_BYTES ? -most : 0;
+    } else if (column->kind == FMP_COLUMN_SECONDS) {
+        most = 9.2e9;
+    }
+    return value >= least && value <= most ? value + 0.0 : (double)NAN; /* -0 becomes 0 */
 }

@@ -149,7 +149,7 @@ void fmp_table_row(fmp_tables *tables, const fmp_cell *cells)
         else if (column->kind == FMP_COLUMN_TEXT)
             row[i] = FMP_TEXT(copy_text(tables, (cells++)->text));
         else
-            row[i] = *cells++;
+            row[i] = FMP_NUMBER(fmp_column_value(column, (cells++)->number));
     }
 }
 

@@ -16,7 +16,10 @@ void fmp_tables_free(fmp_tables **tables);
 
 /* Begins a known table (columns.h), to which the next rows belong; goes on with one that was begun before. */
 void fmp_table_begin(fmp_tables *tables, const char *key);
-/* Adds a row: a cell for each column that is not a ratio, in their order. Texts are copied; NULL is "". */
+/*
+ * Adds a row: a cell for each column that is not a ratio, in their order. Texts are copied; NULL is "". Numbers become
+ * what their column can hold (fmp_column_value): what is impossible, such as negative seconds, is not known.
+ */
 void fmp_table_row(fmp_tables *tables, const fmp_cell *cells);
 /* Adds a row to a known table that need not be the one that was begun, which stays so. */
 void fmp_table_add(fmp_tables *tables, const char *key, const fmp_cell *cells);

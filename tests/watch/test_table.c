@@ -36,6 +36,26 @@ static void a_row_is_read_back(void **state)
     fmp_system_report_free(&report);
 }
 
+static void impossible_numbers_are_not_known(void **state)
+{
+    (void)state;
+    fmp_tables *tables = fmp_tables_create();
+    fmp_table_begin(tables, "threads");
+    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("t"), FMP_NUMBER(-1e-9), FMP_NUMBER(INFINITY), FMP_NUMBER(1e10),
+                                       FMP_NUMBER(12.6), FMP_NUMBER(-1), FMP_NUMBER(1e19), FMP_NUMBER(-0.0)});
+    fmp_table_add(tables, "leaks", (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(-4096.4), FMP_TEXT("a\nb")});
+    fmp_system_report *report = fmp_tables_finish(&tables);
+    const fmp_table *threads = fmp_system_table(report, "threads"), *leaks = fmp_system_table(report, "leaks");
+    static const char *const unknown[] = {"wall_seconds", "cpu_seconds", "utilisation", "ready_seconds",
+                                          "involuntary_switches", "migrations"};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_true(isnan(fmp_table_number(threads, 0, fmp_table_column(threads, unknown[i]))));
+    assert_true(fmp_table_number(threads, 0, fmp_table_column(threads, "voluntary_switches")) == 13);
+    assert_false(signbit(fmp_table_number(threads, 0, fmp_table_column(threads, "major_faults"))));
+    assert_true(fmp_table_number(leaks, 0, fmp_table_column(leaks, "bytes")) == -4096);
+    fmp_system_report_free(&report);
+}
+
 static void tables_keep_their_order(void **state)
 {
     (void)state;
@@ -98,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_read_back),
+        cmocka_unit_test(impossible_numbers_are_not_known),
         cmocka_unit_test(tables_keep_their_order),
         cmocka_unit_test(stacks_are_copied),
         cmocka_unit_test(known_tables_are_sound),
