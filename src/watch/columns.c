@@ -64,6 +64,16 @@ static const fmp_column memory[] = {
     SUM("major_faults", "Major faults", COUNT),
 };
 
+/* What operations have live at their peaks does not add up: they peak at different moments. */
+static const fmp_column heap[] = {
+    KEY("process", "Process"),
+    SUM("count", "Allocations", COUNT),
+    SUM("bytes", "Bytes", BYTES),
+    SUM("live_count", "Live", COUNT),
+    SUM("live_bytes", "Live bytes", BYTES),
+    MAX("peak_bytes", "Peak bytes", BYTES),
+};
+
 static const fmp_column allocations[] = {
     KEY("operation", "Operation"),
     SUM("count", "Allocations", COUNT),
@@ -146,6 +156,7 @@ const fmp_table fmp_known_tables[] = {
     TABLE(waits, "What threads did while a scope was their innermost",
           "Estimated from readings. Running includes waiting for a processor; lock is a futex: mutexes, conditions, joins."),
     TABLE(memory, "Memory of the process", ""),
+    TABLE(heap, "Allocations of the process", "Of blocks that were taken during the watch."),
     TABLE(allocations, "Allocations by operation",
           "By the scope that was open when the block was taken; live: not given back when the watch ended."),
     TABLE(allocation_stacks, "Allocations by call stack", ""),
