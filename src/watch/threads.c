@@ -156,7 +156,8 @@ static void end_thread(fmp_threads *threads, fmp_watched *thread)
     fmp_thread_source_close(threads->source, &thread->files);
     if (thread->track)
         fmp_gauge_set(thread->track, 0);
-    keep_ended(threads, thread);
+    if (thread->readings > 0) /* else it ended before it could be read */
+        keep_ended(threads, thread);
 }
 
 /* --- readings ---------------------------------------------------------------------- */

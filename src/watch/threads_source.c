@@ -259,7 +259,7 @@ fmp_thread_source *fmp_thread_source_create(const char *root)
     const long ticks = sysconf(_SC_CLK_TCK);
     source->tick_ns = 1e9 / (double)(ticks > 0 ? ticks : 100);
     source->clocks = *root == '\0';
-    source->kept_max = kept_max();
+    source->kept_max = source->clocks ? kept_max() : 0; /* of a thread that ended the kernel's files fail, others do not */
     probe(source);
     return source;
 }
