@@ -158,7 +158,8 @@ fmp_system *fmp_system_start(const fmp_system_options *options);
 /*
  * Stops watching and gives what was seen. `units` is what energy is divided by
  * (frames; 0: not divided). *system is NULL afterwards; NULL and *NULL are
- * fine. NULL when memory is out. Free with fmp_system_report_free.
+ * fine. NULL with errno: ENOMEM; ECHILD in a forked child, whose parent's the
+ * watch is (it may start one of its own). Free with fmp_system_report_free.
  */
 fmp_system_report *fmp_system_stop(fmp_system **system, uint64_t units);
 void fmp_system_report_free(fmp_system_report **report); /* NULL and *NULL are fine */

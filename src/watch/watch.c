@@ -27,9 +27,11 @@ struct fmp_system {
     pthread_mutex_t mutex; /* guards stop and info.watcher */
     pthread_cond_t changed;
     bool stop;
+    pid_t process;
 };
 
-static _Atomic(bool) one_is_running;
+/* The process of the watch that runs; 0: none. A forked child has none, whatever its parent has. */
+static _Atomic(pid_t) running_in;
 
 const char *fmp_facility_name(unsigned facility)
 {
@@ -174,21 +176,24 @@ static void destroy(fmp_system *system)
 {
     fmp_tables_free(&system->tables);
     free(system);
-    atomic_store(&one_is_running, false);
+    atomic_store(&running_in, 0);
 }
 
 fmp_system *fmp_system_start(const fmp_system_options *options)
 {
-    if (atomic_exchange(&one_is_running, true)) {
+    const pid_t own = getpid();
+    pid_t before = atomic_load(&running_in);
+    if (before == own || !atomic_compare_exchange_strong(&running_in, &before, own)) {
         errno = EBUSY;
         return NULL;
     }
     fmp_system *system = calloc(1, sizeof *system);
     if (!system) {
-        atomic_store(&one_is_running, false);
+        atomic_store(&running_in, 0);
         errno = ENOMEM;
         return NULL;
     }
+    system->process = own;
     system->options = with_defaults(options);
     system->info = (fmp_watch_info){.root = "", .start_ns = fmp_now()};
     system->tables = fmp_tables_create();
@@ -219,6 +224,13 @@ fmp_system_report *fmp_system_stop(fmp_system **system, uint64_t units)
         return NULL;
     fmp_system *s = *system;
     *system = NULL;
+    if (s->process != getpid()) {
+        /* The watching thread, the files and the helpers are the parent's: the child only lets go of its copy. */
+        static fmp_system *_Atomic let_go;
+        atomic_store(&let_go, s);
+        errno = ECHILD;
+        return NULL;
+    }
     pthread_mutex_lock(&s->mutex);
     s->stop = true;
     pthread_cond_signal(&s->changed);

@@ -47,13 +47,13 @@ static void folder(const tree *t, const char *path)
     mkdir(full, 0755);
 }
 
-static void put(const tree *t, const char *path, const char *text, size_t size)
+static void put(const tree *t, const char *path, const char *text)
 {
     char full[256];
     snprintf(full, sizeof full, "%s%s", t->root, path);
     FILE *file = fopen(full, "w");
     assert_non_null(file);
-    fwrite(text, 1, size, file);
+    fputs(text, file);
     fclose(file);
 }
 
@@ -63,11 +63,11 @@ static void put_all(const tree *t, int id, const char *stat, const char *schedst
     snprintf(path, sizeof path, "/proc/self/task/%d", id);
     folder(t, path);
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
-    put(t, path, stat, strlen(stat));
+    put(t, path, stat);
     snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", id);
-    put(t, path, schedstat, strlen(schedstat));
+    put(t, path, schedstat);
     snprintf(path, sizeof path, "/proc/self/task/%d/sched", id);
-    put(t, path, sched, strlen(sched));
+    put(t, path, sched);
 }
 
 static void remove_tree(const tree *t)
@@ -212,7 +212,7 @@ static void put_garbage(const tree *t, int id, const char *stat, const char *sch
     put_all(t, id, stat, schedstat, rest);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         snprintf(path, sizeof path, "/proc/self/task/%d/%s", id, files[i]);
-        put(t, path, rest, strlen(rest));
+        put(t, path, rest);
     }
 }
 
@@ -243,8 +243,8 @@ static void garbage_is_not_known_or_a_number(void **state)
         const char *g = garbage[i], *next = garbage[(i * 7 + 3) % GARBAGE];
         put_garbage(&t, 7, g, g, g);
         put_garbage(&t, 8, "8 (fine) S 1 1 1 0 -1 0 9 0 2 0 50 60 0", "5 5 5", next);
-        put(&t, "/proc/self/statm", g, strlen(g));
-        put(&t, "/proc/self/status", g, strlen(g));
+        put(&t, "/proc/self/statm", g);
+        put(&t, "/proc/self/status", g);
         fmp_threads threads;
         fmp_process_memory memory;
         fmp_tables *tables = fmp_tables_create();
@@ -359,13 +359,13 @@ static void memory_of_the_process_is_read(void **state)
     make_tree(&t);
     folder(&t, "/proc/self");
     const double page = (double)sysconf(_SC_PAGESIZE);
-    put(&t, "/proc/self/statm", "900 100 5 1 0 2 0\n", 18);
-    put(&t, "/proc/self/status", "VmPeak: 1 kB\nVmHWM:\t  40960 kB\n", 33);
+    put(&t, "/proc/self/statm", "900 100 5 1 0 2 0\n");
+    put(&t, "/proc/self/status", "VmPeak: 1 kB\nVmHWM:\t  40960 kB\n");
     fmp_process_memory memory;
     fmp_process_memory_begin(&memory, t.root);
-    put(&t, "/proc/self/statm", "900 300 5 1 0 2 0\n", 18);
+    put(&t, "/proc/self/statm", "900 300 5 1 0 2 0\n");
     fmp_process_memory_read(&memory);
-    put(&t, "/proc/self/statm", "900 200 5 1 0 2 0\n", 18);
+    put(&t, "/proc/self/statm", "900 200 5 1 0 2 0\n");
     fmp_tables *tables = fmp_tables_create();
     fmp_process_memory_end(&memory, &(fmp_watch_info){.root = t.root}, tables);
     fmp_system_report *report = fmp_tables_finish(&tables);
