@@ -31,7 +31,7 @@ void fmp_symbols_free(fmp_symbols **symbols); /* NULL and *NULL are fine */
 /*
  * Sees libraries that came or went since; true when any did. Cheap when none
  * did. Call it before a batch of look-ups: fmp_symbols_find does not. Addresses in
- * libraries that went are told as they were, if they were asked for before.
+ * libraries that went are not known any more.
  */
 bool fmp_symbols_refresh(fmp_symbols *symbols);
 

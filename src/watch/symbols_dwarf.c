@@ -1,0 +1,218 @@
+/* Names by elfutils' libdw: symbol tables, DWARF, functions that were inlined. */
+#ifdef FMP_HAVE_LIBDW
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <elfutils/version.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "watch/symbols_internal.h"
+
+struct fmp_symbol_source {
+    Dwfl *dwfl;
+    unsigned long long came, went; /* libraries, as the dynamic linker counts them */
+};
+
+/* --- modules -------------------------------------------------------------------- */
+
+/* libdw would ask servers for debug information where the user set some up: not in the middle of a run. */
+static int find_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
+                          const char *link, GElf_Word crc, char **found)
+{
+    const char *servers = getenv("DEBUGINFOD_URLS");
+    if (servers && servers[0])
+        return dwfl_build_id_find_debuginfo(module, user, name, base, file, link, crc, found);
+    return dwfl_standard_find_debuginfo(module, user, name, base, file, link, crc, found);
+}
+
+static const Dwfl_Callbacks callbacks = {.find_elf = dwfl_linux_proc_find_elf, .find_debuginfo = find_debuginfo};
+
+static int note_changes(struct dl_phdr_info *info, size_t size, void *opaque)
+{
+    fmp_symbol_source *source = opaque;
+    if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
+        source->came = info->dlpi_adds;
+        source->went = info->dlpi_subs;
+    }
+    return 1; /* each entry says the same */
+}
+
+/* Called for a module that went: something else may come to its addresses. */
+static int forget(Dwfl_Module *module, void *user, const char *name, Dwarf_Addr start, void *symbols)
+{
+    (void)user;
+    (void)name;
+    Dwarf_Addr end = start;
+    dwfl_module_info(module, NULL, NULL, &end, NULL, NULL, NULL, NULL);
+    if (symbols)
+        fmp_symbols_forget(symbols, start, end);
+    return DWARF_CB_OK;
+}
+
+static void report_modules(fmp_symbol_source *source, fmp_symbols *symbols)
+{
+    dwfl_report_begin(source->dwfl);
+    dwfl_linux_proc_report(source->dwfl, getpid()); /* what it cannot read is not known: addresses without a module */
+    dwfl_report_end(source->dwfl, forget, symbols);
+}
+
+fmp_symbol_source *fmp_symbol_source_create(void)
+{
+    fmp_symbol_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return NULL;
+    source->dwfl = dwfl_begin(&callbacks);
+    if (!source->dwfl) {
+        free(source);
+        return NULL;
+    }
+    dl_iterate_phdr(note_changes, source);
+    report_modules(source, NULL);
+    return source;
+}
+
+void fmp_symbol_source_free(fmp_symbol_source *source)
+{
+    dwfl_end(source->dwfl);
+    free(source);
+}
+
+bool fmp_symbol_source_refresh(fmp_symbol_source *source, fmp_symbols *symbols)
+{
+    const fmp_symbol_source before = *source;
+    dl_iterate_phdr(note_changes, source);
+    if (source->came == before.came && source->went == before.went)
+        return false;
+    report_modules(source, symbols);
+    return true;
+}
+
+void *fmp_symbol_source_dwfl(fmp_symbol_source *source)
+{
+    return source->dwfl;
+}
+
+const char *fmp_symbol_source_name(void)
+{
+#define TEXT_OF(value) #value
+#define VALUE_OF(value) TEXT_OF(value)
+    return "libdw 0." VALUE_OF(_ELFUTILS_VERSION);
+}
+
+/* --- functions ---------------------------------------------------------------------- */
+
+/*
+ * The compilation unit of an address. The table of addresses that libdw goes
+ * by is not written by every compiler (clang leaves it out): then each unit is asked.
+ */
+static Dwarf_Die *unit_of(Dwfl_Module *module, Dwarf_Addr address, Dwarf_Addr *bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(module, address, bias);
+    if (unit)
+        return unit;
+    while ((unit = dwfl_module_nextcu(module, unit, bias)) != NULL)
+        if (dwarf_haspc(unit, address - *bias) == 1)
+            return unit;
+    return NULL;
+}
+
+static const char *name_of(fmp_symbols *symbols, Dwarf_Die *die)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Attribute *linkage = dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute);
+    if (!linkage)
+        linkage = dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute);
+    const char *name = linkage ? dwarf_formstring(linkage) : NULL;
+    return fmp_symbols_name(symbols, name ? name : dwarf_diename(die));
+}
+
+/* Where an inlined function was called from, into the frame that it was inlined into. */
+static void set_call_place(fmp_symbols *symbols, Dwarf_Die *unit, Dwarf_Die *inlined, fmp_symbol_frame *caller)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word line = 0, file = 0;
+    Dwarf_Files *files;
+    size_t count;
+    if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute), &line) == 0)
+        caller->line = (unsigned)line;
+    if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute), &file) == 0 &&
+        dwarf_getsrcfiles(unit, &files, &count) == 0 && file < count)
+        caller->file = fmp_symbols_text(symbols, dwarf_filesrc(files, (size_t)file, NULL, NULL));
+}
+
+/* The function around an address and what was inlined there, innermost first; 0: DWARF does not say. */
+static size_t functions_of(fmp_symbols *symbols, Dwfl_Module *module, Dwarf_Addr address,
+                           fmp_symbol_frame frames[FMP_INLINED_MAX])
+{
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = unit_of(module, address, &bias), *around = NULL, *chain = NULL;
+    if (!unit)
+        return 0;
+    /* The scopes around the innermost one are those of where it was written; its own parents are where it is. */
+    const int scopes = dwarf_getscopes(unit, address - bias, &around);
+    const int parents = scopes > 0 ? dwarf_getscopes_die(&around[0], &chain) : 0;
+    size_t count = 0;
+    bool whole = false;
+    for (int i = 0; i < parents && !whole; i++) {
+        const int tag = dwarf_tag(&chain[i]);
+        whole = tag == DW_TAG_subprogram;
+        if (!whole && tag != DW_TAG_inlined_subroutine)
+            continue;
+        fmp_symbol_frame *frame = &frames[count < FMP_INLINED_MAX ? count : FMP_INLINED_MAX - 1];
+        if (count >= FMP_INLINED_MAX)
+            *frame = (fmp_symbol_frame){.file = ""}; /* the real function stays, whatever is cut */
+        frame->function = name_of(symbols, &chain[i]);
+        frame->inlined = !whole;
+        count = count < FMP_INLINED_MAX ? count + 1 : FMP_INLINED_MAX;
+        if (!whole && count < FMP_INLINED_MAX)
+            set_call_place(symbols, unit, &chain[i], &frames[count]);
+    }
+    free(chain);
+    free(around);
+    return whole ? count : 0;
+}
+
+size_t fmp_symbol_source_find(fmp_symbol_source *source, fmp_symbols *symbols, uint64_t address,
+                              fmp_symbol_frame frames[FMP_INLINED_MAX])
+{
+    Dwfl_Module *module = dwfl_addrmodule(source->dwfl, address);
+    Dwarf_Addr start = 0;
+    const char *file = NULL;
+    const char *path = module ? dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, &file, NULL) : NULL;
+    const char *name = fmp_symbols_file_name(symbols, file ? file : path);
+    if (strncmp(name, "[vdso", 5) == 0)
+        name = "[vdso]"; /* libdw adds the process, which differs from run to run */
+    for (size_t i = 0; i < FMP_INLINED_MAX; i++)
+        frames[i] = (fmp_symbol_frame){.module = name, .file = ""};
+    size_t count = module ? functions_of(symbols, module, address, frames) : 0;
+    GElf_Off offset;
+    GElf_Sym symbol;
+    if (count == 0) /* what was begun is of no use */
+        frames[0] = (fmp_symbol_frame){.module = name, .file = ""};
+    if (count == 0 || !frames[count - 1].function[0]) {
+        count = count > 0 ? count : 1;
+        const char *linker = module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) : NULL;
+        frames[count - 1].function = linker && linker[0] ? fmp_symbols_name(symbols, linker)
+                                                         : fmp_symbols_offset(symbols, name, address - start);
+    }
+    for (size_t i = 0; i < count; i++) {
+        frames[i].module = name;
+        frames[i].file = frames[i].file ? frames[i].file : "";
+        if (!frames[i].function || !frames[i].function[0])
+            frames[i].function = "(inlined)";
+    }
+    int line = 0;
+    Dwfl_Line *at = module ? dwfl_module_getsrc(module, address) : NULL;
+    const char *source_file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
+    if (source_file) {
+        frames[0].file = fmp_symbols_text(symbols, source_file);
+        frames[0].line = line > 0 ? (unsigned)line : 0;
+    }
+    return count;
+}
+#else
+typedef int fmp_not_with_libdw; /* a file may not be empty */
+#endif
