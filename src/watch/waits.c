@@ -35,15 +35,40 @@ static fmp_thread_doing doing_of(const fmp_threads *threads, uint64_t id)
     return doing;
 }
 
+static void add_seen(fmp_waits *waits, double seconds)
+{
+    for (size_t i = 0; i < waits->seen_count; i++)
+        if (room_for(waits, waits->seen[i].operation))
+            waits->seconds[waits->seen[i].operation][waits->seen[i].doing] += seconds;
+}
+
+static bool room_to_see(fmp_waits *waits, size_t count)
+{
+    if (count <= waits->seen_room)
+        return true;
+    fmp_wait_seen *grown = realloc(waits->seen, 2 * count * sizeof *grown);
+    if (!grown)
+        return false;
+    waits->seen = grown;
+    waits->seen_room = 2 * count;
+    return true;
+}
+
 void fmp_waits_read(fmp_waits *waits, const fmp_threads *threads, double seconds)
 {
+    add_seen(waits, seconds / 2);
+    waits->seen_count = 0;
+    if (!room_to_see(waits, threads->current_count))
+        return;
     for (size_t i = 0; i < threads->current_count; i++) {
         const fmp_thread_current *current = &threads->current[i];
-        if (current->operation == 0 || !room_for(waits, current->operation))
+        if (current->operation == 0)
             continue;
         const fmp_thread_doing doing = doing_of(threads, current->id);
-        waits->seconds[current->operation][doing == FMP_DOING_UNKNOWN ? FMP_DOING_OTHER : doing] += seconds;
+        waits->seen[waits->seen_count++] =
+            (fmp_wait_seen){current->operation, doing == FMP_DOING_UNKNOWN ? FMP_DOING_OTHER : doing};
     }
+    add_seen(waits, seconds / 2);
 }
 
 typedef struct waited {
@@ -87,5 +112,6 @@ void fmp_waits_table(const fmp_waits *waits, fmp_tables *tables)
 void fmp_waits_free(fmp_waits *waits)
 {
     free(waits->seconds);
+    free(waits->seen);
     *waits = (fmp_waits){0};
 }

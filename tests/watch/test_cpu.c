@@ -116,7 +116,7 @@ static void each_kind_of_work_is_in_its_own_column(void **state)
                       open, own, wall, cpu, waiting);
         assert_true(own > 0.75 * open);
         assert_true(wall > 0.9 * work_seconds);
-        assert_true(open > 0.5 * wall && open < 1.5 * wall);
+        assert_true(open > 0.4 * wall && open < 2 * wall);
         assert_true(fabs(cpu + waiting - wall) < 1e-6);
         assert_true(cell(report, "operations", operation, "calls") == 1);
         if (plants[i].work == run_busy)
