@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fmprof/current.h"
+#include "watch/alloc_client.h"
 #include "watch/facility.h"
 
 /* In the order of their tables. */
@@ -90,6 +91,7 @@ static struct timespec after(struct timespec t, long nanoseconds)
 static void *watch(void *opaque)
 {
     fmp_system *system = opaque;
+    fmp_alloc_set_aside(true);
 #ifdef __linux__
     const uint64_t id = (uint64_t)gettid();
     pthread_setname_np(pthread_self(), "fmp-watch");
@@ -179,7 +181,7 @@ static void destroy(fmp_system *system)
     atomic_store(&running_in, 0);
 }
 
-fmp_system *fmp_system_start(const fmp_system_options *options)
+static fmp_system *start_watch(const fmp_system_options *options)
 {
     const pid_t own = getpid();
     pid_t before = atomic_load(&running_in);
@@ -218,10 +220,17 @@ fmp_system *fmp_system_start(const fmp_system_options *options)
     return system;
 }
 
-fmp_system_report *fmp_system_stop(fmp_system **system, uint64_t units)
+/* Neither what the watch takes at its begin nor at its end is the program's. */
+fmp_system *fmp_system_start(const fmp_system_options *options)
 {
-    if (!system || !*system)
-        return NULL;
+    fmp_alloc_set_aside(true);
+    fmp_system *system = start_watch(options);
+    fmp_alloc_set_aside(false);
+    return system;
+}
+
+static fmp_system_report *stop_watch(fmp_system **system, uint64_t units)
+{
     fmp_system *s = *system;
     *system = NULL;
     if (s->process != getpid()) {
@@ -246,5 +255,15 @@ fmp_system_report *fmp_system_stop(fmp_system **system, uint64_t units)
     destroy(s);
     if (!report)
         errno = ENOMEM;
+    return report;
+}
+
+fmp_system_report *fmp_system_stop(fmp_system **system, uint64_t units)
+{
+    if (!system || !*system)
+        return NULL;
+    fmp_alloc_set_aside(true);
+    fmp_system_report *report = stop_watch(system, units);
+    fmp_alloc_set_aside(false);
     return report;
 }
