@@ -16,6 +16,7 @@
 #ifndef FMP_WATCH_FACILITY_H
 #define FMP_WATCH_FACILITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "watch/table.h"
@@ -38,6 +39,9 @@ typedef struct fmp_facility_calls {
 
 extern const fmp_facility_calls fmp_facility_cpu, fmp_facility_memory, fmp_facility_sample, fmp_facility_syscalls,
     fmp_facility_gpu, fmp_facility_energy;
+
+/* Calls of the program count from now on, or no longer: told last at a start and first at a stop. */
+void fmp_syscalls_count(void *state, const fmp_watch_info *info, bool on);
 
 typedef enum fmp_facility_state {
     FMP_STATE_ON = 0,

@@ -174,6 +174,14 @@ static void stop_all(fmp_system *system)
             facilities[i]->stop(system->states[i], &system->info, system->tables);
 }
 
+/* The program's own calls alone count: neither those of a start nor those of a stop. */
+static void count_syscalls(fmp_system *system, bool on)
+{
+    for (size_t i = 0; i < FMP_SYSTEM_FACILITIES; i++)
+        if (facilities[i]->facility == FMP_SYSTEM_SYSCALLS && system->states[i])
+            fmp_syscalls_count(system->states[i], &system->info, on);
+}
+
 static void destroy(fmp_system *system)
 {
     fmp_tables_free(&system->tables);
@@ -217,6 +225,7 @@ static fmp_system *start_watch(const fmp_system_options *options)
         errno = failure;
         return NULL;
     }
+    count_syscalls(system, true);
     return system;
 }
 
@@ -240,6 +249,7 @@ static fmp_system_report *stop_watch(fmp_system **system, uint64_t units)
         errno = ECHILD;
         return NULL;
     }
+    count_syscalls(s, false);
     pthread_mutex_lock(&s->mutex);
     s->stop = true;
     pthread_cond_signal(&s->changed);
