@@ -324,7 +324,8 @@ int main(int argc, char **argv)
         return 1;
     }
     const int pieces = (int)(WORK_MS / (trial.cpu_ms / TRIAL)) + 1;
-    printf("%d interleaved rounds; 2 threads with %d pieces of work each: a scope, %d blocks, %d system calls, %.0f us\n\n",
+    printf("%d interleaved rounds; 2 threads with %d pieces of work each: a scope, %d blocks, %d system calls, "
+           "%.0f us\n\n",
            rounds, pieces, MALLOCS, CALLS, 1e3 * trial.cpu_ms / TRIAL);
     facilities_table(self, rounds, pieces);
     watcher_table(self, rounds > 5 ? 5 : rounds);

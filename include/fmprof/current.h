@@ -31,6 +31,13 @@ uint32_t fmp_current_operation(void);
  */
 bool fmp_operation_name(uint32_t number, const char **category, const char **operation);
 
+/*
+ * Whether an operation of that name exists in another category as well, so
+ * that the name alone does not tell which. Takes a lock: not for signal
+ * handlers. Thread-safety: Safe.
+ */
+bool fmp_operation_shares_name(const char *category, const char *operation);
+
 typedef struct fmp_thread_current {
     uint64_t id;        /* of the operating system: gettid() on Linux */
     uint32_t operation; /* as fmp_current_operation says */

@@ -2,6 +2,7 @@
 #include "fmprof/current.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "measure.h"
 #include "registry.h"
@@ -25,6 +26,18 @@ bool fmp_operation_name(uint32_t number, const char **category, const char **ope
     *category = site->category;
     *operation = site->operation;
     return true;
+}
+
+bool fmp_operation_shares_name(const char *category, const char *operation)
+{
+    fmp_registry_init();
+    pthread_mutex_lock(&fmp_the_registry.mutex);
+    const struct fmp_site *site = fmp_the_registry.first_site;
+    while (site && (site->kind != FMP_SITE_SCOPES || site->hidden || strcmp(site->operation, operation) != 0 ||
+                    strcmp(site->category, category) == 0))
+        site = site->next;
+    pthread_mutex_unlock(&fmp_the_registry.mutex);
+    return site != NULL;
 }
 
 size_t fmp_threads_current(fmp_thread_current *out, size_t max)

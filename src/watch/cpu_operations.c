@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fmprof/current.h"
+
 /* Two snapshots have the same operations in another order, and there are few hundred. */
 static const fmp_operation *find(const fmp_snapshot *snapshot, const fmp_operation *like)
 {
@@ -48,14 +50,11 @@ static int by_wall(const void *left, const void *right)
 }
 
 /* As fmp_operation_text says it. */
-static const char *name_of(const fmp_snapshot *snapshot, const fmp_operation *operation, fmp_tables *tables)
+static const char *name_of(const fmp_operation *operation, fmp_tables *tables)
 {
-    for (size_t i = 0; i < snapshot->operation_count; i++) {
-        const fmp_operation *o = &snapshot->operations[i];
-        if (o != operation && strcmp(o->operation, operation->operation) == 0)
-            return fmp_tables_text(tables, "%s (%s)", operation->operation, operation->category);
-    }
-    return operation->operation;
+    if (!fmp_operation_shares_name(operation->category, operation->operation))
+        return fmp_tables_text(tables, "%s", operation->operation); /* the snapshot's own ends with it */
+    return fmp_tables_text(tables, "%s (%s)", operation->operation, operation->category);
 }
 
 void fmp_cpu_operations_table(const fmp_snapshot *before, const fmp_snapshot *after, fmp_tables *tables)
@@ -73,7 +72,7 @@ void fmp_cpu_operations_table(const fmp_snapshot *before, const fmp_snapshot *af
         const spent *s = &all[i];
         if (!(s->calls > 0))
             continue;
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(name_of(after, s->operation, tables)), FMP_NUMBER(s->calls),
+        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(name_of(s->operation, tables)), FMP_NUMBER(s->calls),
                                            FMP_NUMBER(s->wall), FMP_NUMBER(s->cpu),
                                            FMP_NUMBER(isnan(s->cpu) ? s->cpu : fmax(0, s->wall - s->cpu))});
     }

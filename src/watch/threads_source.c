@@ -259,7 +259,8 @@ fmp_thread_source *fmp_thread_source_create(const char *root)
     const long ticks = sysconf(_SC_CLK_TCK);
     source->tick_ns = 1e9 / (double)(ticks > 0 ? ticks : 100);
     source->clocks = *root == '\0';
-    source->kept_max = source->clocks ? kept_max() : 0; /* of a thread that ended the kernel's files fail, others do not */
+    /* A file of the kernel's fails when its thread has ended, others do not. */
+    source->kept_max = source->clocks ? kept_max() : 0;
     probe(source);
     return source;
 }

@@ -66,8 +66,10 @@ void fmp_facility_says(fmp_tables *tables, unsigned facility, const char *what, 
 const char *fmp_operation_text(fmp_tables *tables, uint32_t number)
 {
     const char *category, *operation;
-    (void)tables;
-    return number != 0 && fmp_operation_name(number, &category, &operation) ? operation : "(no scope)";
+    if (number == 0 || !fmp_operation_name(number, &category, &operation))
+        return "(no scope)";
+    return fmp_operation_shares_name(category, operation) ? fmp_tables_text(tables, "%s (%s)", operation, category)
+                                                          : operation;
 }
 
 static void read_all(fmp_system *system)
