@@ -18,7 +18,7 @@ typedef struct fmp_watched {
     bool named; /* by the program: the system's name is no better */
     fmp_thread_files files;
     fmp_thread_figures first, last; /* when the watch began, at the last reading */
-    uint64_t since_ns, until_ns;    /* between which the figures are; since: not after the thread's begin */
+    uint64_t since_ns, until_ns;    /* what the figures are of: from when it was not there yet, or the watch began */
     uint64_t full_ns;               /* when all figures were read */
     unsigned readings;
     const fmp_metric *track; /* its line in a trace; NULL: none yet */
