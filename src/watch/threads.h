@@ -46,7 +46,7 @@ void fmp_threads_free(fmp_threads *threads);
 
 /* Finds the threads and reads them: what they did so far does not count. */
 void fmp_threads_begin(fmp_threads *threads, uint64_t now_ns);
-/* Reads the quick figures of the threads once more, next to a reading of the process; `begins`: they count from here. */
+/* Reads the quick figures once more, next to a reading of the process; `begins`: they count from here. */
 void fmp_threads_settle(fmp_threads *threads, bool begins);
 /* Asks the profiler which threads record and what is open there: `current`. */
 void fmp_threads_ask(fmp_threads *threads);
