@@ -199,7 +199,7 @@ static void operations_beyond_the_last_are_one(void **state)
 
 /* --- estimates ---------------------------------------------------------------------- */
 
-enum { BLOCKS = 40000, INTERVAL = 32 * 1024, SEEDS = 60 };
+enum { BLOCKS = 15000, INTERVAL = 16 * 1024, SEEDS = 40 };
 
 /* Not tiny: a sample of those stands for so many that their sums are not normally distributed. */
 static size_t size_of(int i)
