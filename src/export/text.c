@@ -9,37 +9,6 @@
 #include "stream.h"
 #include "utf8.h"
 
-void fmp_text_dashes(FILE *out, int columns, bool utf8)
-{
-    for (int i = 0; i < columns; i++)
-        fputs(utf8 ? "─" : "-", out);
-}
-
-void fmp_text_rule(FILE *out, bool heavy, bool utf8)
-{
-    for (int i = 0; i < FMP_TEXT_COLUMNS; i++)
-        fputs(heavy ? (utf8 ? "═" : "=") : (utf8 ? "─" : "-"), out);
-    fputc('\n', out);
-}
-
-void fmp_text_head_rule(FILE *out, const int *columns, size_t count, bool utf8)
-{
-    fmp_text_dashes(out, FMP_NAME_COLUMNS, utf8);
-    for (size_t i = 0; i < count; i++) {
-        fputc(' ', out);
-        fmp_text_dashes(out, columns[i], utf8);
-    }
-    fputc('\n', out);
-}
-
-void fmp_text_section(FILE *out, const char *title, bool utf8)
-{
-    fmp_text_rule(out, false, utf8);
-    fputs(title, out);
-    fputc('\n', out);
-    fmp_text_rule(out, false, utf8);
-}
-
 /* Head, rule and rows share the columns' widths. */
 enum { COUNT_COLUMNS = 8, TIME_COLUMNS = 10, SHARE_COLUMNS = 6 };
 

@@ -21,6 +21,12 @@ void fmp_text_head_rule(FILE *out, const int *columns, size_t count, bool utf8);
 void fmp_text_section(FILE *out, const char *title, bool utf8);
 
 /*
+ * Running text that begins at `column`, where the stream stands, and goes on there line by line, `columns` wide; ends
+ * its last line. What is wider than a line is broken.
+ */
+void fmp_text_wrapped(FILE *out, const char *text, int column, int columns);
+
+/*
  * The sections behind the categories, each only when there is something to
  * show: wall time, waiting, memory, metrics, threads, profiler.
  */

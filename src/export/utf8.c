@@ -62,7 +62,8 @@ int fmp_utf8_columns(int32_t character)
 static int32_t next_shown(const char **text)
 {
     int32_t c = fmp_utf8_next(text);
-    bool control = c < 0 || (c > 0 && c < 0x20) || (c >= 0x7F && c < 0xA0) || c == 0x2028 ||
+    bool control = c < 0 || c == 0xFFFD || /* what became of an invalid byte in JSON is shown as the byte itself */
+(c > 0 && c < 0x20) || (c >= 0x7F && c < 0xA0) || c == 0x2028 ||
                    c == 0x2029;
     bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
                      c == 0x200E || c == 0x200F;
@@ -90,7 +91,7 @@ void fmp_utf8_print(FILE *out, const char *text)
     }
 }
 
-static size_t columns_of(const char *text)
+size_t fmp_utf8_width(const char *text)
 {
     size_t columns = 0;
     for (int32_t shown; (shown = next_shown(&text)) != 0;)
@@ -101,7 +102,7 @@ static size_t columns_of(const char *text)
 void fmp_utf8_print_fitted(FILE *out, const char *text, int width)
 {
     text = text ? text : "";
-    size_t room = (size_t)width, all = columns_of(text);
+    size_t room = (size_t)width, all = fmp_utf8_width(text);
     size_t head = all, tail = all; /* shown: columns [0, head) and [tail, all) */
     if (all > room) {
         head = (room - 3) / 2;

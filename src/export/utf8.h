@@ -7,6 +7,7 @@
 #ifndef FMP_EXPORT_UTF8_H
 #define FMP_EXPORT_UTF8_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -19,6 +20,9 @@ int32_t fmp_utf8_next(const char **text);
 
 /* Columns that a terminal gives the character: 0, 1 or 2. */
 int fmp_utf8_columns(int32_t character);
+
+/* Columns of a text as it is printed below. */
+size_t fmp_utf8_width(const char *text);
 
 /* Prints text with control and direction characters and invalid bytes as '?'. NULL prints nothing. */
 void fmp_utf8_print(FILE *out, const char *text);

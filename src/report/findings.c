@@ -2,7 +2,6 @@
 #include "report/findings.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "export/figures.h"
 #include "export/text.h"
@@ -20,46 +19,9 @@ const char *fm_priority_name(fm_priority priority)
 enum { COLUMNS = 100, SHOWN_MAX = 10, HEAD_COLUMNS = 4, LABEL_COLUMNS = 10,
       BODY_COLUMN = HEAD_COLUMNS + LABEL_COLUMNS };
 
-/* Columns of the word at `text`, whose end goes to *end. */
-static int word_columns(const char *text, const char **end)
-{
-    int columns = 0;
-    const char *at = text;
-    while (*at && *at != ' ') {
-        const int32_t c = fmp_utf8_next(&at);
-        columns += c < 0 ? 1 : fmp_utf8_columns(c);
-    }
-    *end = at;
-    return columns;
-}
-
-/* Text that begins at `column` and goes on in the same column, line by line; ends its last line. */
 static void print_wrapped(FILE *out, const char *text, int column)
 {
-    char word[256];
-    int at = column;
-    for (const char *p = text; *p;) {
-        const char *end;
-        const int columns = word_columns(p, &end);
-        if (at > column && at + 1 + columns > COLUMNS) {
-            fprintf(out, "\n%*s", column, "");
-            at = column;
-        } else if (at > column) {
-            fputc(' ', out);
-            at++;
-        }
-        for (const char *from = p; from < end;) {
-            const size_t left = (size_t)(end - from), size = left < sizeof word ? left : sizeof word - 1;
-            memcpy(word, from, size);
-            word[size] = '\0';
-            fmp_utf8_print(out, word);
-            from += size;
-        }
-        at += columns;
-        for (p = end; *p == ' '; p++)
-            ;
-    }
-    fputc('\n', out);
+    fmp_text_wrapped(out, text, column, COLUMNS);
 }
 
 static void labelled(FILE *out, const char *label, const char *text)

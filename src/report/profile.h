@@ -35,6 +35,7 @@ typedef struct fm_profile {
     fm_report_machine machine;
     fm_report_build build;
     fmp_snapshot *snapshot; /* owned; never NULL in a profile that was loaded or merged */
+    fmp_system_report *system; /* owned; what run.system is of a profile that was loaded or merged; NULL: not watched */
     void *memory;           /* private: what the pointers above point into */
 } fm_profile;
 
@@ -55,7 +56,7 @@ fm_status fm_profile_write(FILE *out, const fm_profile *profile, fm_error *err);
 /*
  * Adds up one or more profiles: the snapshots as fmp_snapshot_merge does,
  * frames and times of the runs by sums, peaks by the largest. A fact in which
- * they differ becomes unknown, and a note says so.
+ * they differ becomes unknown, and a note says so. One profile alone is copied as it is.
  */
 fm_status fm_profile_merge(const fm_profile *const *profiles, size_t count, fm_profile **out, fm_error *err);
 

@@ -14,6 +14,7 @@
 #include "report/profile_nodes.h"
 #include "report/profile_pipeline.h"
 #include "report/profile_reader.h"
+#include "report/profile_system.h"
 
 /* --- the facts ------------------------------------------------------------- */
 
@@ -102,6 +103,7 @@ static void read_facts(fm_profile_reader *l, const json_t *root)
     fm_conditions_read(l, root);
     read_models(l, root);
     fm_pipeline_read(l, root, &profile->run);
+    fm_system_read(l, root);
     read_notes(l, root);
     const json_t *memory = fm_read_object(l, root, "memory");
     const size_t before = fm_read_enter(l, "memory");

@@ -41,6 +41,7 @@ void fm_profile_free(fm_profile **profile)
         at = next;
     }
     fmp_snapshot_free(&(*profile)->snapshot);
+    fmp_system_report_free(&(*profile)->system);
     free(*profile);
     *profile = NULL;
 }

@@ -7,6 +7,7 @@
 #include "report/profile_memory.h"
 #include "report/profile_nodes.h"
 #include "report/profile_pipeline.h"
+#include "report/profile_system.h"
 
 typedef struct merging {
     const fm_profile *const *profiles;
@@ -249,6 +250,19 @@ static void merge_pipelines(merging *m)
         add_note(m, "Some of the merged runs do not tell how their stages worked together, so the sum does not either.");
 }
 
+static void merge_systems(merging *m)
+{
+    if (!fm_system_merge(m->out, m->profiles, m->count))
+        m->no_memory = true;
+    bool some = false, all = true;
+    for (size_t i = 0; i < m->count; i++) {
+        some = some || m->profiles[i]->run.system;
+        all = all && m->profiles[i]->run.system;
+    }
+    if (some && !all)
+        add_note(m, "Some of the merged runs were not watched from the system's side: what stands of it is of the others.");
+}
+
 static bool merge_snapshots(merging *m)
 {
     for (size_t i = 1; i < m->count; i++)
@@ -287,6 +301,7 @@ fm_status fm_profile_merge(const fm_profile *const *profiles, size_t count, fm_p
         m.out->run.program_version = m.out->build.version;
         merge_models(&m);
         merge_pipelines(&m);
+        merge_systems(&m);
         m.no_memory = !fm_conditions_merge(m.out, profiles, count) || m.no_memory;
     }
     if (!m.notes || !merge_snapshots(&m) || m.no_memory) {

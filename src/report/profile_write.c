@@ -10,6 +10,7 @@
 #include "report/profile_fields.h"
 #include "report/profile_nodes.h"
 #include "report/profile_pipeline.h"
+#include "report/profile_system.h"
 
 void fm_write_fields(fm_json *json, const fm_fields *fields, const void *object)
 {
@@ -246,6 +247,7 @@ static fm_status write_document(FILE *out, const fm_report_run *run, const fm_re
     fm_conditions_write(&json, run);
     write_models(&json, run);
     fm_pipeline_write(&json, run);
+    fm_system_write(&json, run->system);
     if (!write_categories(&json, snapshot) || !write_threads(&json, snapshot, run->wall_seconds))
         return fm_fail(err, FM_E_NO_MEMORY, "cannot write the profile: out of memory; close other programs");
     write_metrics(&json, snapshot);

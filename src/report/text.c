@@ -6,6 +6,7 @@
 #include "report/findings_show.h"
 #include "report/json_writer.h"
 #include "summary.h"
+#include "watch/print_text.h"
 
 /* The run's notes and the findings' caveats, malloc'ed. NULL when memory is out. */
 static const char **all_notes(const fm_report_run *run, size_t *count)
@@ -62,6 +63,8 @@ fm_status fm_report_text(FILE *out, const fmp_snapshot *snapshot, const fm_repor
     fm_text_summary(out, snapshot, run, tables.utf8);
     fm_text_models(out, snapshot, run, tables.utf8);
     fm_text_pipeline(out, run, tables.utf8);
+    if (run && run->system)
+        fmp_text_system(out, run->system, tables.utf8);
     fm_text_findings(out, run ? run->findings : NULL, tables.utf8);
     return fm_stream_status(out, "the report", err);
 }

@@ -65,6 +65,10 @@ class Schema(h.Case):
         operations = [o for c in profile['categories'] for o in c['operations']]
         self.assertTrue(any(o['memory'] for o in operations))
         self.assertTrue(any(o['cpu_seconds'] for o in operations))
+        tables = json.load(open(SCHEMA, encoding='utf-8'))['$defs']['system']['properties']
+        self.assertEqual(list(profile['system']), list(tables)) # all of them, in their order
+        for key, rows in profile['system'].items():
+            self.assertEqual(list(rows[0]), list(tables[key]['items']['properties']))
 
     def test_merged(self):
         out = self.path('merged.json')
@@ -82,6 +86,11 @@ class Schema(h.Case):
                        lambda p: p['pipeline']['stages'][0].pop('after'), lambda p: p['pipeline'].update(extra=1),
                        lambda p: p['pipeline']['slowest_frames'][0].update(detected=1),
                        lambda p: p['pipeline']['detections'].pop('lost'),
+                       lambda p: p.pop('system'), lambda p: p['system'].pop('facilities'),
+                       lambda p: p['system'].update(extra=[]), lambda p: p['system']['threads'][0].pop('utilisation'),
+                       lambda p: p['system']['threads'][0].update(migrations=-1),
+                       lambda p: p['system']['leaks'][0].update(stack=None),
+                       lambda p: p['system']['facilities'][0].update(state='broken'),
                        lambda p: p['threads'][0].update(busy_seconds='1')):
             other = copy.deepcopy(profile)
             change(other)

@@ -8,6 +8,7 @@
 
 #include "advice/advice.h"
 #include "document.h"
+#include "sample_system.h"
 
 int main(int argc, char **argv)
 {
@@ -15,7 +16,9 @@ int main(int argc, char **argv)
     if (!out)
         return 2;
     fmp_snapshot *snapshot = sample_recorded();
+    fmp_system_report *system = sample_system();
     fm_report_run run = sample_run();
+    run.system = system;
     fm_error err = {0};
     fm_advice *advice;
     fm_status status = fm_advise(snapshot, &run, NULL, &advice, &err);
@@ -24,6 +27,7 @@ int main(int argc, char **argv)
         status = fm_report_json(out, snapshot, &run, &err);
         fm_advice_free(&advice);
     }
+    fmp_system_report_free(&system);
     fmp_snapshot_free(&snapshot);
     return fclose(out) == 0 && status == FM_OK ? 0 : 1;
 }
