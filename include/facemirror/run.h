@@ -16,6 +16,7 @@
 
 #include "error.h"
 #include "fmprof/export.h" /* fmp_sort */
+#include "fmprof/system.h"
 #include "path.h"
 
 #ifdef __cplusplus
@@ -108,6 +109,8 @@ typedef struct fm_run_options {
     bool overwrite;
     fm_provider_options providers;
     fm_profile_options profile;
+    bool watch_system;       /* the report has the system's side, too: CPU time, memory, samples... (fmprof/system.h) */
+    fmp_system_options system; /* with watch_system */
     FILE *report;            /* the text report goes here at the end, however the run ends; NULL: none */
     bool report_utf8;        /* box-drawing rules instead of dashes */
 
@@ -121,7 +124,7 @@ typedef struct fm_run_options {
     bool (*should_stop)(void *opaque);
 } fm_run_options;
 
-enum { FM_RUN_OUTPUTS_MAX = 12, FM_AU_BATCH_MAX = 64 };
+enum { FM_RUN_OUTPUTS_MAX = 16, FM_AU_BATCH_MAX = 64 };
 
 typedef struct fm_run_output {
     const char *kind;        /* "left_video", "right_csv", "profile", ... constant */

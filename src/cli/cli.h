@@ -26,6 +26,9 @@ int fm_cmd_merge(int argc, char **argv);
 int fm_cmd_bench(int argc, char **argv);
 int fm_cmd_compare(int argc, char **argv);
 
+/* The argv of main, for a restart of the program: its words may have another order by then, with the same meaning. */
+extern char **fm_cli_arguments;
+
 /* Prints "facemirror: MESSAGE" and returns the exit code of the error. */
 int fm_cli_fail(const fm_error *err);
 /* A usage error: the message and where to read more. Returns the exit code. */

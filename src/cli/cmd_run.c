@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/output_stream.h"
 #include "cli/run_summary.h"
+#include "cli/system_option.h"
 #include "inference/provider.h"
 #include "models/pack.h"
 
@@ -58,6 +59,13 @@ static const char help[] =
     "      --profile-percentiles, --profile-self   more columns in the report\n"
     "      --profile-subtract-cost   take the profiler's own cost out of the figures\n"
     "      --profile-ops[=N] times of the models' single operators, from one of N runs (32)\n"
+    "      --system[=LIST]   also the system's side of the run: cpu, memory, sample, syscalls, gpu,\n"
+    "                        energy by comma, usual (default: all but syscalls, which slows the run\n"
+    "                        down) or all; 'sample' writes STEM_samples.folded for flame graphs and\n"
+    "                        STEM_samples.speedscope.json for speedscope.app\n"
+    "      --system-alloc S  allocations with their stacks: 'exact' (each), or one every S bytes\n"
+    "                        (512K)\n"
+    "      --system-rate HZ  samples a second of CPU time of each thread (199)\n"
     "      --rules FILE      thresholds for the findings at the report's end: lines 'name = value'\n"
     "      --profile-json-compat     also STEM_profile_compat.json: every sample\n"
     "  -q, --quiet           no progress, no report; errors only\n"
@@ -96,7 +104,10 @@ enum {
     OPT_SUBTRACT,
     OPT_COMPAT,
     OPT_OPS,
-    OPT_RULES
+    OPT_RULES,
+    OPT_SYSTEM,
+    OPT_SYSTEM_ALLOC,
+    OPT_SYSTEM_RATE
 };
 
 static const struct option long_options[] = {
@@ -134,6 +145,9 @@ static const struct option long_options[] = {
     {"profile-subtract-cost", no_argument, NULL, OPT_SUBTRACT},
     {"profile-ops", optional_argument, NULL, OPT_OPS},
     {"rules", required_argument, NULL, OPT_RULES},
+    {"system", optional_argument, NULL, OPT_SYSTEM},
+    {"system-alloc", required_argument, NULL, OPT_SYSTEM_ALLOC},
+    {"system-rate", required_argument, NULL, OPT_SYSTEM_RATE},
     {"profile-json-compat", no_argument, NULL, OPT_COMPAT},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -205,6 +219,12 @@ static bool take_value(int c, fm_run_options *o)
         good = !optarg || (fm_cli_count(optarg, INT32_MAX, &count) && count > 0);
         o->profile.ops_every = (int)count;
         break;
+    case OPT_SYSTEM_ALLOC:
+        good = fm_cli_system_alloc(optarg, o);
+        break;
+    case OPT_SYSTEM_RATE:
+        good = fm_cli_system_rate(optarg, o);
+        break;
     case OPT_THREADS:
         good = fm_cli_count(optarg, 1024, &count) && count > 0;
         o->threads = (int)count;
@@ -258,6 +278,8 @@ static int take_option(int c, char **argv, run_command *command)
     case OPT_RULES:
         o->profile.rules = optarg;
         return -1;
+    case OPT_SYSTEM:
+        return fm_cli_system_list(optarg, o);
     case OPT_COMPAT:
         o->profile.compat_json = true;
         return -1;
@@ -335,6 +357,9 @@ int fm_cli_run_check(int argc, char **argv, struct fm_pack **pack)
     if (optind < argc)
         return fm_cli_usage("bench", "'%s' is no option of a run; the clip is the same for all configurations",
                             argv[optind]);
+    const int code = fm_cli_system_check(&command.options);
+    if (code >= 0)
+        return code;
     fm_status status = fm_pack_find(pack, command.options.models, &err);
     if (status == FM_OK)
         status = check_providers(&command, *pack, &err);
@@ -421,9 +446,13 @@ int fm_cmd_run(int argc, char **argv)
     const int inputs = argc - optind;
     if (inputs < 1)
         return fm_cli_usage("run", "no video was given");
-    int code = check_names(argv + optind, inputs, command.options.output_dir != NULL);
+    int code = fm_cli_system_check(&command.options);
+    if (code >= 0)
+        return code;
+    code = check_names(argv + optind, inputs, command.options.output_dir != NULL);
     if (code != 0)
         return code;
+    fm_cli_system_restart(&command.options);
 
     fm_run_json *json = NULL;
     if (command.json && !(json = fm_run_json_create())) {

@@ -36,6 +36,8 @@ static const char help[] =
     "  12 done, but part of the input was damaged                20 compare: worse than allowed\n"
     "  130, 143 stopped by Ctrl-C or SIGTERM; the outputs hold what was done\n";
 
+char **fm_cli_arguments;
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -61,6 +63,7 @@ static void hold_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+    fm_cli_arguments = argv;
     hold_standard_streams();
     /* Characters follow the terminal; numbers keep their decimal point, for tables and JSON. */
     setlocale(LC_CTYPE, "");

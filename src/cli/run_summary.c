@@ -21,6 +21,8 @@ static const struct {
     {"profile", "the profile above, as JSON"},
     {"trace", "every event, for 'facemirror report'"},
     {"trace_json", "the same for ui.perfetto.dev and chrome://tracing"},
+    {"samples_folded", "call stacks of the samples, for flame graphs"},
+    {"samples_speedscope", "the same for speedscope.app"},
     {"profile_compat", "every sample of every operation"},
 };
 

@@ -13,6 +13,7 @@
 #include "pipeline/run_outputs.h"
 #include "pipeline/run_report.h"
 #include "pipeline/run_trace.h"
+#include "pipeline/run_watch.h"
 
 enum { DECODER_THREADS_MAX = 8 };
 
@@ -241,10 +242,10 @@ static fm_status conclude(fm_run_state *run, fm_error *err)
     return status == FM_OK ? verdict(run, err) : status;
 }
 
+/* Closes models, outputs and buffers; what the report needs of them was taken. */
 static void tear_down(fm_run_state *run)
 {
     fm_pipeline *p = &run->p;
-    fm_outfile_discard(&run->trace);
     fm_work_release(p->first);
     for (int i = 0; i < FM_LANES; i++) {
         fm_lane *lane = &p->lane[i];
@@ -263,11 +264,20 @@ static void tear_down(fm_run_state *run)
     fm_analysis_destroy(&p->analysis);
     fm_face_models_close(&p->models);
     fm_reader_close(&p->reader);
+    fm_ledger_destroy(&p->ledger);
+}
+
+static void free_run(fm_run_state *run)
+{
+    fm_pipeline *p = &run->p;
+    fm_outfile_discard(&run->trace);
+    fmp_system_report_free(&run->watched);
+    fm_profile_free(&run->profile);
     pthread_cond_destroy(&p->end_changed);
     pthread_mutex_destroy(&p->end_lock);
     pthread_mutex_destroy(&p->failure_lock);
-    fm_ledger_destroy(&p->ledger);
     pthread_mutex_destroy(&p->callback_lock);
+    free(run);
 }
 
 /* What cannot be written of the event stream is a warning: the run itself is whole. */
@@ -286,25 +296,55 @@ static void finish_trace(fm_run_state *run, bool writable)
         fm_run_add_output(run, "profile_compat", "_profile_compat.json", FM_OK, NULL);
 }
 
-/* A run that reached its frame loop leaves a report, however it ended. */
-static fm_status report(fm_run_state *run, fm_status run_status, fm_error *err)
+/* What the report needs of models and stages, while they are there. */
+static fm_status take_report(fm_run_state *run, fm_status run_status, fm_error *err)
 {
     const double setup = (double)(run->loop_began_ns - run->began_ns) * 1e-9;
-    const bool writable = run_status != FM_E_OUTPUT && run_status != FM_E_NO_SPACE;
-    bool json_written;
-    fm_error report_err = {0};
     fm_run_conditions_end(&run->conditions);
     if (run->trace.pending)
         run->conditions.out.dropped_events = fm_run_trace_dropped(&run->trace);
-    fm_status status = fm_run_report_write(&run->p, &run->summary, run_status, setup, run->threads,
-                                           &run->conditions, &run->rules, writable ? run->profile_path : NULL, &json_written, &report_err);
+    return fm_run_report_take(&run->p, &run->summary, run_status, setup, run->threads, &run->conditions, &run->profile, err);
+}
+
+/* A run that reached its frame loop leaves a report, however it ended. `taken`: what take_report said, with its error. */
+static fm_status report(fm_run_state *run, fm_status run_status, fm_status taken, fm_error *report_err, fm_error *err)
+{
+    const bool writable = run_status != FM_E_OUTPUT && run_status != FM_E_NO_SPACE;
+    bool json_written = false;
+    fm_status status = taken;
+    if (status == FM_OK) {
+        run->profile->run.system = run->watched;
+        status = fm_run_report_write(run->profile, run->p.options, &run->rules, writable ? run->profile_path : NULL,
+                                     &json_written, report_err);
+    }
     if (json_written)
         fm_run_add_output(run, "profile", "_profile.json", FM_OK, NULL);
+    if (run->watched && writable)
+        fm_run_watch_write(run);
     if (run->trace.pending)
         finish_trace(run, writable);
     if (status != FM_OK && (run_status == FM_OK || run_status == FM_E_DAMAGED))
-        return fm_fail(err, status, "%s", report_err.message);
+        return fm_fail(err, status, "%s", report_err->message);
     return run_status;
+}
+
+/* The frame loop and what comes after it. The system's side is watched until everything is closed. */
+static fm_status run_clip(fm_run_state *run, fm_error *err)
+{
+    fm_error report_err = {0};
+    fm_status taken = FM_OK, status = set_up(run, err);
+    const bool looped = status == FM_OK;
+    if (looped) {
+        status = process(run, err);
+        if (status == FM_OK)
+            status = conclude(run, err);
+        else
+            summarise(run);
+        taken = take_report(run, status, &report_err);
+    }
+    tear_down(run);
+    fm_run_watch_stop(run);
+    return looped ? report(run, status, taken, &report_err, err) : status;
 }
 
 fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_error *err)
@@ -331,19 +371,12 @@ fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_erro
 
     if (options->profile.rules)
         status = fm_advice_rules_load(options->profile.rules, &run->rules, err);
-    if (status == FM_OK)
-        status = set_up(run, err);
     if (status == FM_OK) {
-        status = process(run, err);
-        if (status == FM_OK)
-            status = conclude(run, err);
-        else
-            summarise(run);
-        status = report(run, status, err);
+        fm_run_watch_start(run);
+        status = run_clip(run, err);
     }
     if (summary)
         *summary = run->summary;
-    tear_down(run);
-    free(run);
+    free_run(run);
     return status;
 }

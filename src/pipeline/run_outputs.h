@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/run_conditions.h"
+#include "report/profile.h"
 
 typedef struct fm_run_state {
     fm_pipeline p;
@@ -21,6 +22,9 @@ typedef struct fm_run_state {
     fm_outfile trace; /* the event stream; pending while it is wanted */
     fm_run_conditions conditions;
     fm_advice_rules rules;
+    fmp_system *watch;          /* NULL: the system's side is not watched */
+    fmp_system_report *watched; /* what that showed, once it ended */
+    fm_profile *profile;        /* the facts for the report, once the stages ended */
     uint64_t began_ns, loop_began_ns; /* loop_began_ns 0: the frame loop was not reached */
 } fm_run_state;
 

@@ -7,7 +7,6 @@
 #include "advice/advice.h"
 #include "facemirror/version.h"
 #include "pipeline/node_facts.h"
-#include "report/report.h"
 
 /* Fewer frames than this say more about warm-up than about speed. */
 enum { TINY_CLIP_FRAMES = 60 };
@@ -123,11 +122,25 @@ static fm_status write_report(const fm_run_options *o, const fmp_snapshot *snaps
     return status;
 }
 
-fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
-                              double setup_seconds, int threads, const fm_run_conditions *conditions,
-                              const fm_advice_rules *rules, const char *json_path, bool *json_written, fm_error *err)
+/* A copy that owns what it points to, of the facts and of the profiler's figures. */
+static fm_status keep(const fm_report_run *run, bool subtract_cost, fm_profile **out, fm_error *err)
 {
-    *json_written = false;
+    fm_profile facts = {.run = *run, .snapshot = fmp_snapshot_take()};
+    if (!facts.snapshot)
+        return fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
+    if (subtract_cost)
+        fmp_snapshot_subtract_cost(facts.snapshot);
+    const fm_profile *const one = &facts;
+    const fm_status status = fm_profile_merge(&one, 1, out, err);
+    fmp_snapshot_free(&facts.snapshot);
+    return status;
+}
+
+fm_status fm_run_report_take(const fm_pipeline *p, const fm_run_summary *summary, fm_status run_status,
+                             double setup_seconds, int threads, const fm_run_conditions *conditions,
+                             fm_profile **out, fm_error *err)
+{
+    *out = NULL;
     fm_report_model models[FM_ROLES];
     notes n = {.count = 0};
     collect_notes(&n, summary, run_status);
@@ -139,7 +152,7 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
     pipeline.frames_converted = fm_reader_info(p->reader)->converted ? p->frames_read : 0;
     pipeline.frames_cropped_again = p->frames_cropped_again;
     pipeline.detections = p->detections;
-    fm_report_run run = {
+    const fm_report_run run = {
         .program_version = FM_VERSION,
         .input = fm_path_name(p->options->input),
         .status = fm_status_name(run_status),
@@ -163,20 +176,23 @@ fm_status fm_run_report_write(const fm_pipeline *p, const fm_run_summary *summar
         .note_count = n.count,
     };
     fm_status status = fm_face_models_add_nodes(p->models, models, model_count, err);
-    fmp_snapshot *snapshot = status == FM_OK ? fmp_snapshot_take() : NULL;
-    if (status == FM_OK && !snapshot)
-        status = fm_fail(err, FM_E_NO_MEMORY, "out of memory for the profile");
-    if (snapshot && p->options->profile.subtract_cost)
-        fmp_snapshot_subtract_cost(snapshot);
-    fm_advice *advice = NULL;
     if (status == FM_OK)
-        status = fm_advise(snapshot, &run, rules, &advice, err);
+        status = keep(&run, p->options->profile.subtract_cost, out, err);
+    fm_face_models_free_nodes(models, model_count);
+    return status;
+}
+
+fm_status fm_run_report_write(fm_profile *profile, const fm_run_options *options, const fm_advice_rules *rules,
+                              const char *json_path, bool *json_written, fm_error *err)
+{
+    *json_written = false;
+    fm_advice *advice = NULL;
+    fm_status status = fm_advise(profile->snapshot, &profile->run, rules, &advice, err);
     if (status == FM_OK) {
-        run.findings = fm_advice_findings(advice);
-        status = write_report(p->options, snapshot, &run, json_path, json_written, err);
+        profile->run.findings = fm_advice_findings(advice);
+        status = write_report(options, profile->snapshot, &profile->run, json_path, json_written, err);
+        profile->run.findings = NULL;
     }
     fm_advice_free(&advice);
-    fmp_snapshot_free(&snapshot);
-    fm_face_models_free_nodes(models, model_count);
     return status;
 }
