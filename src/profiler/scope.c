@@ -46,16 +46,27 @@ static inline fmp_block *block_of(const fmp_site **site)
     return block_in_context(site);
 }
 
+/*
+ * Reading a CPU clock is where a busy machine likes to run another thread. Who
+ * looks at the open operation from the side should see then what is timed.
+ */
+static void set_open(fmp_recorder *recorder, uint32_t operation)
+{
+    atomic_store_explicit(&recorder->operation, operation, memory_order_relaxed);
+}
+
 /* CPU time last, since the memory is not what it should show. */
-static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures)
+static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures, fmp_recorder *recorder)
 {
     scope->measures |= measures;
+    set_open(recorder, scope->outer);
     if (measures & FMP_MEASURE_MEMORY) {
         scope->rss_start = fmp_resident_bytes();
         scope->live_start = fmp_live_bytes();
     }
     if (measures & FMP_MEASURE_CPU)
         scope->cpu_start = fmp_thread_cpu_ns();
+    set_open(recorder, scope->site->index + 1);
 }
 
 static void end_measures(const fmp_scope *scope, fmp_measurement *m)
@@ -113,7 +124,7 @@ static FMP_NOINLINE void begin_slow(fmp_scope *scope, const fmp_site *site)
     }
     measures &= ~(uint32_t)FMP_MEASURE_BRIDGE;
     if (measures && depth == 0) /* an inner call's are those of the outermost one, too */
-        begin_measures(scope, measures);
+        begin_measures(scope, measures, block->owner);
     scope->start = fmp_clock_ticks();
 }
 
@@ -172,8 +183,10 @@ static FMP_NOINLINE void end_slow(fmp_scope *scope, uint64_t now)
         return;
     }
     fmp_measurement measurement = {.which = scope->measures};
-    if (measurement.which)
+    if (measurement.which) {
+        set_open(recorder, scope->outer);
         end_measures(scope, &measurement);
+    }
     measurement.which &= FMP_MEASURE_CPU | FMP_MEASURE_MEMORY;
     fmp_call call = close_scope(scope, now, block, recorder);
     fmp_block_add(block, fmp_generation_now(), &call);

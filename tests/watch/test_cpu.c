@@ -131,6 +131,49 @@ static void each_kind_of_work_is_in_its_own_column(void **state)
     fmp_system_report_free(&report);
 }
 
+static void *work_and_nap(void *opaque)
+{
+    (void)opaque;
+    for (int i = 0; i < 20; i++) {
+        {
+            FMP_SCOPE("PLANTED", "much work"); /* a millisecond or more, without a system call */
+            volatile unsigned value = 1;
+            for (int k = 0; k < 700000; k++)
+                value = value * 1664525u + 1013904223u;
+        }
+        {
+            FMP_SCOPE("PLANTED", "short nap");
+            nap(0.002);
+        }
+    }
+    return NULL;
+}
+
+/*
+ * More threads than processors: what readings make of short scopes agrees with what the scopes measured. Reading CPU
+ * clocks is where the kernel switches threads then, which must not count as a part of the scope that has ended.
+ */
+static void readings_agree_with_measured_times_on_a_busy_machine(void **state)
+{
+    (void)state;
+    enum { THREADS = 12 };
+    pthread_t thread[THREADS];
+    fmp_system *system = fmp_system_start(&watched);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, work_and_nap, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    fmp_system_report *report = fmp_system_stop(&system, 0);
+    static const char *const operations[] = {"much work", "short nap"};
+    for (int i = 0; i < 2; i++) {
+        const double wall = cell(report, "operations", operations[i], "wall_seconds");
+        const double open = cell(report, "waits", operations[i], "seconds");
+        print_message("%s: measured %.3f s, by readings %.3f s\n", operations[i], wall, open);
+        assert_true(open > 0.35 * wall && open < 2.2 * wall);
+    }
+    fmp_system_report_free(&report);
+}
+
 static void what_came_before_the_watch_does_not_count(void **state)
 {
     (void)state;
@@ -381,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_work_is_in_its_own_column),
+        cmocka_unit_test(readings_agree_with_measured_times_on_a_busy_machine),
         cmocka_unit_test(what_came_before_the_watch_does_not_count),
         cmocka_unit_test(names_that_two_categories_share_are_told_apart),
         cmocka_unit_test(scopes_measure_what_they_did_before),
