@@ -77,11 +77,9 @@ static int free_signal(void)
                                      SIGSTKFLT
 #endif
     };
-    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
-        struct sigaction now;
-        if (sigaction(candidates[i], NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
+        if (fmp_slots_signal_is_free(candidates[i]))
             return candidates[i];
-    }
     return 0;
 }
 
@@ -107,8 +105,7 @@ static const char *paranoid_text(fmp_tables *tables, const char *root)
 }
 
 static const char *const stack_texts[] = {"", ", stacks by /proc/self/mem since process_vm_readv was refused",
-                                          ", stacks cut at the end of a page since process_vm_readv and "
-                                          "/proc/self/mem were refused"};
+                                          ", stacks cut at a page's end since both ways to read them were refused"};
 
 static void say_mechanism(const sampler *s, const fmp_system_options *options, const fmp_watch_info *info,
                           fmp_tables *tables, const char *signal_text)

@@ -166,6 +166,25 @@ static void choose_reading(void)
     pool.reading = FMP_STACK_BY_PAGE;
 }
 
+static bool has_our_handler(const struct sigaction *now)
+{
+    return (now->sa_flags & SA_SIGINFO) && now->sa_sigaction == on_tick;
+}
+
+bool fmp_slots_hold_signal(void)
+{
+    struct sigaction now;
+    return sigaction(pool.signal, NULL, &now) == 0 && has_our_handler(&now);
+}
+
+bool fmp_slots_signal_is_free(int number)
+{
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) != 0)
+        return false;
+    return has_our_handler(&now) || (!(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL);
+}
+
 int fmp_slots_open(int number, size_t slots)
 {
     if (!pool.samples) {
@@ -188,12 +207,6 @@ int fmp_slots_open(int number, size_t slots)
         return errno;
     atomic_store(&pool.open, true);
     return 0;
-}
-
-bool fmp_slots_hold_signal(void)
-{
-    struct sigaction now;
-    return sigaction(pool.signal, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_tick;
 }
 
 fmp_stack_reading fmp_slots_stack_reading(void)

@@ -52,7 +52,9 @@ typedef enum fmp_stack_reading {
     FMP_STACK_BY_PAGE      /* both refused: to the end of the stack pointer's page, which is there */
 } fmp_stack_reading;
 
-/* Opens the pool and lets `signal` fill it, whose disposition must be the usual one. 0 or errno. */
+/* Does the program leave this signal alone? So it does where a parent sampled by it before the fork. */
+bool fmp_slots_signal_is_free(int signal);
+/* Opens the pool and lets `signal`, which must be free, fill it. 0 or errno. */
 int fmp_slots_open(int signal, size_t slots);
 /* Is the handler still in place? A program may have taken the signal for itself since. */
 bool fmp_slots_hold_signal(void);

@@ -8,7 +8,7 @@
  *
  * Everything that is handed out stays where it is until fmp_symbols_free, and
  * each address is looked up once. Memory is bounded: from FMP_SYMBOLS_MAX
- * addresses on, new ones are told by module alone.
+ * addresses on, new ones are "(not known)".
  *
  * Not for signal handlers, and it allocates: an allocator that is watched must
  * not count what is done in here. Thread-safety: one thread at a time for a symboliser.

@@ -5,6 +5,7 @@
 #include <elfutils/libdwfl.h>
 #include <elfutils/version.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,7 +56,14 @@ static int forget(Dwfl_Module *module, void *user, const char *name, Dwarf_Addr 
 static void report_modules(fmp_symbol_source *source, fmp_symbols *symbols)
 {
     dwfl_report_begin(source->dwfl);
-    dwfl_linux_proc_report(source->dwfl, getpid()); /* what it cannot read is not known: addresses without a module */
+    /* The first reads more (the vDSO), some of which a process that changed its user may not. */
+    if (dwfl_linux_proc_report(source->dwfl, getpid()) != 0) {
+        FILE *maps = fopen("/proc/self/maps", "re");
+        if (maps) {
+            dwfl_linux_proc_maps_report(source->dwfl, maps);
+            fclose(maps);
+        }
+    }
     dwfl_report_end(source->dwfl, forget, symbols);
 }
 
@@ -175,42 +183,60 @@ static size_t functions_of(fmp_symbols *symbols, Dwfl_Module *module, Dwarf_Addr
     return whole ? count : 0;
 }
 
+/* Of a function without DWARF: the name of the symbol table, or where it begins. */
+static const char *symbol_name(fmp_symbols *symbols, Dwfl_Module *module, const char *module_name, Dwarf_Addr start,
+                               uint64_t address)
+{
+    GElf_Off offset;
+    GElf_Sym symbol;
+    const char *name = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+    const uint64_t function = fmp_function_start(address);
+    /* A symbol without a size seems to reach as far as the next one: not beyond where another function begins. */
+    if (name && name[0] && address - offset >= function)
+        return fmp_symbols_name(symbols, name);
+    return fmp_symbols_offset(symbols, module_name, (function >= start ? function : address) - start);
+}
+
+static void set_line(fmp_symbols *symbols, Dwfl_Module *module, uint64_t address, fmp_symbol_frame *frame)
+{
+    int line = 0;
+    Dwfl_Line *at = dwfl_module_getsrc(module, address);
+    const char *file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
+    if (!file)
+        return;
+    frame->file = fmp_symbols_text(symbols, file);
+    frame->line = line > 0 ? (unsigned)line : 0;
+}
+
 size_t fmp_symbol_source_find(fmp_symbol_source *source, fmp_symbols *symbols, uint64_t address,
                               fmp_symbol_frame frames[FMP_INLINED_MAX])
 {
     Dwfl_Module *module = dwfl_addrmodule(source->dwfl, address);
     Dwarf_Addr start = 0;
     const char *file = NULL;
-    const char *path = module ? dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, &file, NULL) : NULL;
+    if (!module) {
+        fmp_symbol_by_linker(symbols, address, &frames[0]);
+        return 1;
+    }
+    const char *path = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, &file, NULL);
     const char *name = fmp_symbols_file_name(symbols, file ? file : path);
     if (strncmp(name, "[vdso", 5) == 0)
         name = "[vdso]"; /* libdw adds the process, which differs from run to run */
     for (size_t i = 0; i < FMP_INLINED_MAX; i++)
         frames[i] = (fmp_symbol_frame){.module = name, .file = ""};
-    size_t count = module ? functions_of(symbols, module, address, frames) : 0;
-    GElf_Off offset;
-    GElf_Sym symbol;
-    if (count == 0) /* what was begun is of no use */
-        frames[0] = (fmp_symbol_frame){.module = name, .file = ""};
-    if (count == 0 || !frames[count - 1].function[0]) {
-        count = count > 0 ? count : 1;
-        const char *linker = module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) : NULL;
-        frames[count - 1].function = linker && linker[0] ? fmp_symbols_name(symbols, linker)
-                                                         : fmp_symbols_offset(symbols, name, address - start);
+    size_t count = functions_of(symbols, module, address, frames);
+    if (count == 0) { /* what was begun is of no use */
+        frames[0] = (fmp_symbol_frame){.module = name, .file = "", .function = ""};
+        count = 1;
     }
     for (size_t i = 0; i < count; i++) {
         frames[i].module = name;
-        frames[i].file = frames[i].file ? frames[i].file : "";
-        if (!frames[i].function || !frames[i].function[0])
-            frames[i].function = "(inlined)";
+        if (frames[i].function[0])
+            continue;
+        const bool outermost = i + 1 == count;
+        frames[i].function = outermost ? symbol_name(symbols, module, name, start, address) : "(inlined)";
     }
-    int line = 0;
-    Dwfl_Line *at = module ? dwfl_module_getsrc(module, address) : NULL;
-    const char *source_file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
-    if (source_file) {
-        frames[0].file = fmp_symbols_text(symbols, source_file);
-        frames[0].line = line > 0 ? (unsigned)line : 0;
-    }
+    set_line(symbols, module, address, &frames[0]);
     return count;
 }
 #else

@@ -1,4 +1,4 @@
-/* What the symboliser and its way of looking up share: symbols.c keeps, symbols_dwarf.c or symbols_dladdr.c finds. */
+/* What the symboliser and its way of looking up share: symbols.c keeps, symbols_dwarf.c and symbols_linker.c find. */
 #ifndef FMP_WATCH_SYMBOLS_INTERNAL_H
 #define FMP_WATCH_SYMBOLS_INTERNAL_H
 
@@ -27,6 +27,11 @@ const char *fmp_symbols_file_name(fmp_symbols *symbols, const char *path);
 
 /* What was found in these addresses is found no more; it stays for whoever was given it. */
 void fmp_symbols_forget(fmp_symbols *symbols, uint64_t start, uint64_t end);
+
+/* What the dynamic linker knows of an address. */
+void fmp_symbol_by_linker(fmp_symbols *symbols, uint64_t address, fmp_symbol_frame *frame);
+/* Where the function around an address begins; 0: not known. */
+uint64_t fmp_function_start(uint64_t address);
 
 /* Frames of the instruction at `address`, innermost first: at least one, at most FMP_INLINED_MAX. */
 size_t fmp_symbol_source_find(fmp_symbol_source *source, fmp_symbols *symbols, uint64_t address,
