@@ -111,7 +111,8 @@ static void a_planted_leak_is_found(void **state)
     snprintf(first, sizeof first, "plant (plant.c:%u)\n", plant_line);
     assert_memory_equal(stack, first, strlen(first));
     assert_non_null(strstr(stack, "a_planted_leak_is_found (test_memory.c:"));
-    assert_non_null(strstr(stack, "\nmain (test_memory.c:"));
+    if (!strstr(stack, "\nmain ("))
+        fail_msg("it does not come from main:\n%s", stack);
 #else
     assert_non_null(strchr(stack, '\n'));
 #endif

@@ -315,8 +315,9 @@ static void samples_estimate_what_is_live(void **state)
     assert_int_equal(one.count, BLOCKS);
     assert_int_equal(one.bytes, BLOCKS * SIZE);
     /* About 500 samples are left of 1000: the deviation of what they stand for is 1/sqrt(500) of it, 4.5 %. */
-    assert_true(one.live_bytes > 0.82 * BLOCKS / 2 * SIZE && one.live_bytes < 1.18 * BLOCKS / 2 * SIZE);
-    assert_true(one.peak_bytes > 0.87 * BLOCKS * SIZE && one.peak_bytes < 1.13 * BLOCKS * SIZE);
+    const double live = (double)one.live_bytes / (BLOCKS / 2 * SIZE), peak = (double)one.peak_bytes / (BLOCKS * SIZE);
+    assert_true(live > 0.82 && live < 1.18);
+    assert_true(peak > 0.87 && peak < 1.13);
     for (size_t i = 1; i < BLOCKS; i += 2)
         free(blocks[i]);
 }
