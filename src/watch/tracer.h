@@ -2,10 +2,10 @@
  * Traces the system calls of this process, from a process of its own.
  *
  * Why ptrace. Measured by bench/syscall_cost (one getppid(), lower quartile, on
- * the machine of bench/README.md): 0.2 us as it is, 2.5 us with perf's trace
- * points, 4.9 us with seccomp's user notification, 7.8 us with ptrace at
- * seccomp's RET_TRACE, 20 to 36 us with ptrace at entry and exit, 26 us under
- * strace -c. The two of seccomp tell of the entry alone: neither how long a
+ * the machine of bench/README.md): 0.2 us as it is, 1.8 us with perf's trace
+ * points, 4.9 us with seccomp's user notification, 8 us with ptrace at
+ * seccomp's RET_TRACE, 15 to 18 us with ptrace at entry and exit, 20 us under
+ * strace -c, 15 us with this. The two of seccomp tell of the entry alone: neither how long a
  * call took nor what it gave, and their filter stays for good. Trace points
  * tell both, but need root (tracefs, perf_event_paranoid) and cannot say which
  * operation the thread had open. ptrace alone gives entry, exit and result,
@@ -22,12 +22,15 @@
  * Figures are in memory that both share, so they survive it.
  *
  * One after another: calls of many threads at once wait for the one tracer, and
- * that is in their times. A call that a signal handler interrupted counts as
+ * that is in their times; so is, on a busy machine, how long the two processes
+ * waited for a processor, beyond what was measured at the start and is taken
+ * out. Counts, errors and bytes are exact, times of short calls are upper bounds. A call that a signal handler interrupted counts as
  * an error (EINTR), also when it then goes on by itself as a second call; one
  * that a stop or a debugger's look interrupted is one call.
  *
- * Limits: an execve() of the program ends it. Blocking calls that threads are
- * in at the start (never at the stop) and that Linux does not resume after a
+ * Limits: an execve() of the program ends it. The tracing process keeps a copy
+ * of what memory the program then writes to, so start early. Blocking calls
+ * that threads are in at the start (never at the stop) and that Linux does not resume after a
  * SIGSTOP fail with EINTR: see signal(7), epoll_wait is the common one.
  *
  * Linux 5.3 or newer (PTRACE_GET_SYSCALL_INFO), any processor.

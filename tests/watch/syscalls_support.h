@@ -114,4 +114,34 @@ static inline int in_child(int (*work)(void), int seconds)
     return child < 0 ? 1 : end_of_child(child, seconds);
 }
 
+/* A child of this process that waitpid(-1) does not tell of; 0: none. */
+static inline pid_t tracing_process(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)gettid());
+    FILE *file = fopen(path, "r");
+    int process = 0;
+    if (!file || fscanf(file, "%d", &process) != 1)
+        process = 0;
+    if (file)
+        fclose(file);
+    return process;
+}
+
+static inline bool is_gone(pid_t process, int seconds)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    for (int ms = 0; ms < seconds * 1000; ms += 5) {
+        FILE *file = fopen(path, "r");
+        const bool there = file && fscanf(file, "%*d %*s %c", &state) == 1 && state != 'Z';
+        if (file)
+            fclose(file);
+        if (!there)
+            return true;
+        sleep_ms(5);
+    }
+    return false;
+}
+
 #endif
