@@ -249,7 +249,7 @@ static void calibrate(tracer *t, const traced_thread *thread, uint64_t now)
     atomic_store(&shared->calibration_count, count + 1);
 }
 
-static void on_exit(tracer *t, traced_thread *thread, const struct ptrace_syscall_info *info, uint64_t now)
+static void on_return(tracer *t, traced_thread *thread, const struct ptrace_syscall_info *info, uint64_t now)
 {
     if (thread->state != IN_CALL)
         return; /* its entry was before we came */
@@ -296,7 +296,7 @@ static void on_call(tracer *t, pid_t id, uint64_t now)
     else if (thread && info.op == PTRACE_SYSCALL_INFO_ENTRY)
         on_entry(t, thread, &info);
     else if (thread && info.op == PTRACE_SYSCALL_INFO_EXIT)
-        on_exit(t, thread, &info, now);
+        on_return(t, thread, &info, now);
     if (thread && info.op == PTRACE_SYSCALL_INFO_ENTRY)
         thread->entry_ns = now_ns(); /* as late as can be: our own work is not the call's */
     resume(t, id, 0);
