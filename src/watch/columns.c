@@ -163,7 +163,8 @@ const fmp_table fmp_known_tables[] = {
     TABLE(leaks, "Not given back at the end", "Caches and tables that live until the process ends are among them."),
     TABLE(samples, "CPU time by operation, sampled", ""),
     TABLE(functions, "Functions that took CPU time", "Self: in the function itself; total: with what it called."),
-    TABLE(syscalls, "System calls", "Tracing makes calls slower; its measured cost a call is taken out of the times."),
+    TABLE(syscalls, "System calls",
+          "Tracing makes calls slower; its measured cost is taken out. Short calls look longer on a busy machine."),
     TABLE(accelerators, "Accelerators", ""),
     TABLE(energy, "Energy", "Of the whole machine, other programs included."),
 };

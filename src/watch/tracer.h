@@ -24,9 +24,11 @@
  * One after another: calls of many threads at once wait for the one tracer, and
  * that is in their times; so is, on a busy machine, how long the two processes
  * waited for a processor, beyond what was measured at the start and is taken
- * out. Counts, errors and bytes are exact, times of short calls are upper bounds. A call that a signal handler interrupted counts as
- * an error (EINTR), also when it then goes on by itself as a second call; one
- * that a stop or a debugger's look interrupted is one call.
+ * out. Counts, errors and bytes are exact, times of short calls upper bounds.
+ *
+ * A call that a signal handler interrupted counts as an error (EINTR), also
+ * when it then goes on by itself as a second call; one that a stop and SIGCONT
+ * interrupted is one call.
  *
  * Limits: an execve() of the program ends it. The tracing process keeps a copy
  * of what memory the program then writes to, so start early. Blocking calls

@@ -189,7 +189,7 @@ static int print_state(void)
     return 0;
 }
 
-/* What the program says when it runs under another tool; "" where that cannot run it: old valgrinds and new compilers. */
+/* What the program says under another tool; "" where that cannot run it (old valgrinds, new compilers). */
 static void state_under(const char *tool, char *said, size_t size)
 {
     char self[4096], command[5000];

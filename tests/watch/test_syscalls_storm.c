@@ -1,4 +1,4 @@
-/* System calls of many threads, with signals, threads and processes that come and go: no hang, and no call miscounted. */
+/* System calls of many threads, while signals, threads and processes come and go: no hang, no call miscounted. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
