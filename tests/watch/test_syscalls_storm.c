@@ -23,7 +23,7 @@ static void run_it(int (*work)(void))
 }
 
 static _Atomic(bool) storm_over;
-static _Atomic(long) storm_writes;
+static _Atomic(long) storm_writes, storm_raised, storm_handled;
 static int null_file;
 
 static void on_signal(int signal)
@@ -32,6 +32,12 @@ static void on_signal(int signal)
     const int before = errno;
     syscall(SYS_sched_yield);
     errno = before;
+}
+
+static void on_raised(int signal)
+{
+    (void)signal;
+    storm_handled++;
 }
 
 static void *nothing(void *opaque)
@@ -74,7 +80,8 @@ static void random_call(unsigned *seed)
             }
         break;
     case 6:
-        raise(SIGUSR2);
+        storm_raised++;
+        raise(SIGRTMIN);
         break;
     default:
         syscall(SYS_openat, AT_FDCWD, "/there/is/no/such/file", O_RDONLY);
@@ -141,6 +148,8 @@ static int storm(storm_end end)
     sigaction(SIGUSR1, &action, NULL);
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR2, &action, NULL);
+    action.sa_handler = on_raised;
+    sigaction(SIGRTMIN, &action, NULL);
     null_file = open("/dev/null", O_WRONLY | O_CLOEXEC);
     fmp_system *system = start_watch();
     CHECK(system);
@@ -156,6 +165,8 @@ static int storm(storm_end end)
     CHECK(report);
     if (end == GOES_ON)
         join_all(threads);
+    if (end != TRACER_KILLED) /* which may have had one in its hands */
+        CHECK(storm_handled == storm_raised && storm_raised > 0);
     const int status = check_storm(report, end);
     fmp_system_report_free(&report);
     return status;
