@@ -41,9 +41,9 @@ typedef struct fmp_alloc_totals {
     uint64_t live_count, live_bytes;
     uint64_t peak_bytes;      /* the most that was live at one moment */
     uint64_t memory;          /* bytes that recording took for itself */
-    uint64_t dropped_stacks;  /* samples without a stack since memory_max was reached: they are in the totals alone */
-    uint64_t dropped_live;    /* samples with a stack that are not in live figures and peaks, for the same reason */
-    uint64_t other_operations; /* allocations under operations beyond FMP_ALLOC_OPERATIONS - 1, counted as one */
+    uint64_t dropped_stacks;   /* samples without a stack, as memory_max was reached: in the totals alone */
+    uint64_t dropped_live;     /* samples with a stack that are in no live figure and peak, likewise */
+    uint64_t other_operations; /* allocations under operations from FMP_ALLOC_OPERATIONS - 1 on, counted as one */
 } fmp_alloc_totals;
 
 typedef struct fmp_alloc_operation {

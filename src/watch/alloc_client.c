@@ -31,6 +31,13 @@ void fmp_alloc_set_aside(bool aside)
         api->set_aside(aside);
 }
 
+bool fmp_alloc_reached(void)
+{
+    const void *api = fmp_alloc_find(), *first = dlsym(RTLD_DEFAULT, "malloc");
+    Dl_info ours, theirs;
+    return api && first && dladdr(api, &ours) && dladdr(first, &theirs) && ours.dli_fbase == theirs.dli_fbase;
+}
+
 #ifdef __linux__
 /* Valgrind preloads this into whatever it runs, whichever tool. */
 static int is_valgrind(struct dl_phdr_info *info, size_t size, void *found)

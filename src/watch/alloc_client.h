@@ -15,6 +15,12 @@ const fmp_alloc_calls *fmp_alloc_find(void);
  */
 const char *fmp_alloc_checker(void);
 
+/*
+ * True when the program's allocations reach the interposer: false where the program, or another preloaded library,
+ * brings an allocator that comes before it. Thread-safety: Safe.
+ */
+bool fmp_alloc_reached(void);
+
 /* Why fmp_alloc_preload did not get the library in; "": it was not called, or did. Thread-safety: Not safe. */
 const char *fmp_alloc_preload_failure(void);
 

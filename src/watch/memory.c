@@ -49,6 +49,11 @@ static const fmp_alloc_calls *start_recording(const fmp_system_options *options,
         says_why_not(tables);
         return NULL;
     }
+    if (!fmp_alloc_reached()) {
+        says(tables, FMP_STATE_NOT_HERE, "an allocator of the program's own comes before libfmprof-alloc.so",
+             "name libfmprof-alloc.so first in LD_PRELOAD, or link the program without that allocator");
+        return NULL;
+    }
     const fmp_alloc_options wanted = {.interval = options->allocation_interval, .operation = fmp_current_operation};
     const int error = api->start(&wanted);
     if (error)

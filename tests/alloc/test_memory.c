@@ -18,6 +18,7 @@
 #include "fmprof/fmprof.h"
 #include "fmprof/system.h"
 #include "plant.h"
+#include "preloaded.h"
 #include "watch/alloc_client.h"
 
 static int restart; /* what fmp_alloc_preload said */
@@ -191,6 +192,20 @@ static void another_client_is_told_of(void **state)
     api->clear();
 }
 
+/* --- where another allocator comes first ------------------------------------------------------ */
+
+static void an_allocator_that_comes_first_is_told_of(void **state)
+{
+    (void)state;
+    fmp_system_report *report = stop(start(1));
+    assert_null(fmp_system_table(report, "heap"));
+    const fmp_table *facilities = fmp_system_table(report, "facilities");
+    const size_t row = row_of(facilities, "what", "allocations and leaks");
+    assert_string_equal(cell(facilities, row, "state"), "not here");
+    assert_non_null(strstr(cell(facilities, row, "how"), "comes before"));
+    fmp_system_report_free(&report);
+}
+
 /* --- without ------------------------------------------------------------------------------- */
 
 static void what_is_missing_is_said(void **state)
@@ -214,9 +229,13 @@ static void what_is_missing_is_said(void **state)
 static void assert_refused(const char *library, int error, const char *reason)
 {
     char *argv[] = {(char[]){"test_memory"}, NULL};
+    const char *preload = getenv("LD_PRELOAD"); /* valgrind's, under which the test runs too */
+    char *before = preload ? strdup(preload) : NULL;
     assert_int_equal(fmp_alloc_preload(library, argv), error);
     assert_non_null(strstr(fmp_alloc_preload_failure(), reason));
-    assert_null(getenv("LD_PRELOAD"));
+    preload = getenv("LD_PRELOAD");
+    assert_true(before && preload ? strcmp(before, preload) == 0 : before == preload);
+    free(before);
     fmp_system_report *report = stop(start(1));
     const fmp_table *facilities = fmp_system_table(report, "facilities");
     assert_non_null(strstr(cell(facilities, row_of(facilities, "what", "allocations and leaks"), "how"), reason));
@@ -244,10 +263,13 @@ static void a_library_that_cannot_be_preloaded_is_refused(void **state)
     unlink(path);
     rmdir(folder);
     /* As if it were the restarted program, which the loader gave nothing. */
-    setenv("FMPROF_ALLOC_RESTARTED", "-", 1);
-    setenv("LD_PRELOAD", "/what/it/was/not.so", 1);
+    setenv("FMPROF_ALLOC_RESTARTED", "=/what/it/was.so", 1);
+    setenv("LD_PRELOAD", "/what/it/was.so", 1);
     assert_refused(NULL, EPERM, "did not preload");
     assert_null(getenv("FMPROF_ALLOC_RESTARTED"));
+    setenv("FMPROF_ALLOC_RESTARTED", "-", 1);
+    assert_int_equal(fmp_alloc_preload(NULL, (char *[]){(char[]){"test_memory"}, NULL}), EPERM);
+    assert_null(getenv("LD_PRELOAD"));
 }
 
 int main(int argc, char **argv)
@@ -264,6 +286,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_missing_is_said),
         cmocka_unit_test(a_library_that_cannot_be_preloaded_is_refused),
     };
+    const struct CMUnitTest behind[] = {cmocka_unit_test(an_allocator_that_comes_first_is_told_of)};
+    if (argc > 1 && strcmp(argv[1], "behind") == 0)
+        return restart ? SKIPPED : cmocka_run_group_tests(behind, NULL, NULL);
     if (bare || restart == ENOTSUP)
         return cmocka_run_group_tests(without, NULL, NULL);
     if (argc < 2 || strcmp(argv[1], "two words") != 0) {

@@ -2,9 +2,9 @@
  * Takes and gives back in ways of which every one is counted: on four threads,
  * of many sizes, grown, aligned, from deep stacks, some kept. With the
  * interposer it prints what that saw; else it is for another tool to watch.
+ * Without memalign and pvalloc, which heaptrack does not see.
  */
 #include <dlfcn.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
