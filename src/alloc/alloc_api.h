@@ -55,8 +55,8 @@ typedef struct fmp_alloc_operation {
 typedef struct fmp_alloc_stack {
     uint32_t operation;
     size_t frame_count;
-    const uintptr_t *frames; /* where calls return to, innermost first; none is of this library. They live until clear */
-    uint64_t samples;        /* allocations whose stack was taken: an estimate's relative error is about 1/sqrt(samples) */
+    const uintptr_t *frames; /* where calls return to, innermost first, none in this library; until clear */
+    uint64_t samples;        /* allocations whose stack was taken: an estimate is off by about 1/sqrt(samples) */
     uint64_t count, bytes, live_count, live_bytes, peak_bytes;
 } fmp_alloc_stack;
 
