@@ -11,6 +11,7 @@
 #include "cli/output_stream.h"
 #include "cli/run_summary.h"
 #include "cli/system_option.h"
+#include "fmprof/bridge.h"
 #include "inference/provider.h"
 #include "models/pack.h"
 
@@ -405,6 +406,15 @@ static void on_progress(void *opaque, const fm_progress *state)
     fm_cli_progress_update(&command->progress, state);
 }
 
+/* Scopes for another profiler, where the environment's FMP_BRIDGE asks for it. */
+static void annotate(void)
+{
+    char message[512];
+    fmp_annotate(0, message, sizeof message);
+    if (message[0])
+        fprintf(stderr, "facemirror: scopes for other profilers: %s\n", message);
+}
+
 /* Processes one clip, prints what came of it, and returns its exit code. */
 static int run_one(run_command *command, const char *input, fm_run_json *json)
 {
@@ -453,6 +463,7 @@ int fm_cmd_run(int argc, char **argv)
     if (code != 0)
         return code;
     fm_cli_system_restart(&command.options);
+    annotate();
 
     fm_run_json *json = NULL;
     if (command.json && !(json = fm_run_json_create())) {

@@ -12,7 +12,7 @@
 
 static const double joules_per_micro_watt_hour = 3600e-6;
 
-/* Watts; not a number where the battery tells neither power nor current. The sign of a current depends on the driver. */
+/* Watts; not a number where the battery tells neither power nor current, whose sign depends on the driver. */
 static double watts_now(const char *folder)
 {
     int64_t power, current, voltage;
@@ -76,7 +76,7 @@ fmp_energy_found fmp_energy_find_batteries(fmp_energy_sources *sources, const ch
         if (!source)
             break;
         source->read = read_battery;
-        source->interval_ns = 1000000000; /* an embedded controller is asked: up to 100 ms, and drivers keep it as long */
+        source->interval_ns = 1000000000; /* an embedded controller is asked, which may take 100 ms */
         snprintf(source->folder, sizeof source->folder, "%s", folder);
         found.count++;
         if (!discharging(folder))

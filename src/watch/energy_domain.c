@@ -30,7 +30,7 @@ void fmp_energy_lost(fmp_energy_sum *sum)
     sum->begun = false;
 }
 
-/* A counter wraps once between readings at most: the smallest range of RAPL is 65 kJ, which takes seconds at any power. */
+/* Between readings a counter wraps once at most: the smallest range of RAPL is 65 kJ, many seconds at any power. */
 void fmp_energy_counter(fmp_energy_sum *sum, uint64_t now_ns, double joules, double range)
 {
     if (!isfinite(joules) || joules < 0) {

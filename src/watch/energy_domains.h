@@ -1,4 +1,7 @@
-/* The domains that energy.c reads, and the mechanisms that find them, a file each. Thread-safety: one thread at a time. */
+/*
+ * The domains that energy.c reads, and the mechanisms that find them, a file each.
+ * Thread-safety: one thread at a time.
+ */
 #ifndef FMP_WATCH_ENERGY_DOMAINS_H
 #define FMP_WATCH_ENERGY_DOMAINS_H
 

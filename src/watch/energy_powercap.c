@@ -23,7 +23,7 @@ static void read_zone(fmp_energy_source *source, uint64_t now_ns)
         fmp_energy_counter(&source->sum, now_ns, (double)value * source->scale, source->range);
 }
 
-/* "package-0/core": the name alone would be the same in each package. The same counter by memory-mapped registers is no other. */
+/* "package-0/core": the name alone is the same in each package. What comes by memory-mapped registers is said to. */
 static void zone_name(char *out, size_t size, const char *class_folder, const char *zone)
 {
     char folder[FMP_FILE_PATH_SIZE], name[48], parent[FMP_FILE_PATH_SIZE], outer[48] = "";

@@ -210,7 +210,7 @@ static void give_up(fmp_gpu_nvml *gpus, uint64_t units, fmp_tables *tables)
         fmp_gpu_sum_tell(&gpus->sums[i], units, tables);
     pthread_mutex_unlock(&gpus->mutex);
     fmp_facility_says(tables, FMP_SYSTEM_GPU, "NVIDIA driver", FMP_STATE_NOT_HERE,
-                      fmp_tables_text(tables, "does not answer: a call to NVML took longer than %d s and was left alone",
+                      fmp_tables_text(tables, "does not answer: a call to NVML took over %d s and was left alone",
                                       WAIT_SECONDS),
                       "see whether nvidia-smi comes back, and the kernel's log (dmesg)");
 }

@@ -192,7 +192,7 @@ static void events_of_perf(void **state)
         if (!(watts > 1.8 && watts < 2.2))
             fail_msg("%g W, not 2", watts);
     } else {
-        print_message("SKIPPED: perf_event_open of a whole processor is refused (%s)\n", said(report, processor, "how"));
+        print_message("SKIPPED: events of a whole processor are refused (%s)\n", said(report, processor, "how"));
         assert_string_equal(how_state, "not permitted");
         assert_non_null(strstr(said(report, processor, "remedy"), "perf_event_paranoid"));
     }

@@ -122,7 +122,7 @@ static void sixteen_devices(void **state)
         assert_near(told(report, "accelerators", name, "memory_peak_bytes"), (double)((uint64_t)i << 30), 0);
         assert_near(told(report, "accelerators", name, "memory_bytes"), 64.0 * (1 << 30), 0);
         assert_near(told(report, "accelerators", name, "utilisation_peak"), 0.75, 0);
-        assert_near(told(report, "accelerators", name, "utilisation"), 0.5, 0.26); /* where it was is a matter of luck */
+        assert_near(told(report, "accelerators", name, "utilisation"), 0.5, 0.26); /* as luck has it */
         assert_near(told(report, "energy", name, "watts"), 100 + 10.0 * i, 1);      /* by counter, and by power */
         assert_near(told(report, "energy", name, "seconds"), told(report, "accelerators", name, "seconds"), 1e-6);
         assert_true(told(report, "energy", name, "seconds") >= 0.4);
