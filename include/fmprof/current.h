@@ -22,12 +22,23 @@ FMP_API_BEGIN
  * calling thread; 0: none. Operations are numbered from 1 in order of
  * registration, with gaps, for the life of the process. Any thread; safe in
  * signal handlers and inside an allocator (no lock, no allocation).
+ * FMP_OPERATION_OWN is added while the profiler itself works there.
  */
 uint32_t fmp_current_operation(void);
+#define FMP_OPERATION_OWN 0x80000000u
+
+/*
+ * Puts what the calling thread does from now on down to the profiler itself:
+ * onlookers see FMP_OPERATION_OWN. For samplers and the like that run inside
+ * the program. Give what `begin` returned to `end`; no scope may begin or end
+ * between. Safe in signal handlers. Does nothing on a thread without scopes.
+ */
+uint32_t fmp_own_begin(void);
+void fmp_own_end(uint32_t before);
 
 /*
  * The names of an operation; they live as long as the process. False: there is
- * none of that number. Takes a lock: not for signal handlers. Thread-safety: Safe.
+ * none of that number (FMP_OPERATION_OWN has to be taken away before). Takes a lock: not for signal handlers. Thread-safety: Safe.
  */
 bool fmp_operation_name(uint32_t number, const char **category, const char **operation);
 
@@ -40,7 +51,7 @@ bool fmp_operation_shares_name(const char *category, const char *operation);
 
 typedef struct fmp_thread_current {
     uint64_t id;        /* of the operating system: gettid() on Linux */
-    uint32_t operation; /* as fmp_current_operation says */
+    uint32_t operation; /* as fmp_current_operation says, FMP_OPERATION_OWN taken away */
     char name[32];      /* as fmp_thread_name gave it */
 } fmp_thread_current;
 

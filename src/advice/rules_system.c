@@ -1,5 +1,7 @@
 /* What the system's side shows (fmprof/system.h): waiting, page faults, blocks that are kept, where CPU time goes. */
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "advice/finding.h"
@@ -29,6 +31,28 @@ static double sum(const fmp_table *table, const char *key)
         all += isfinite(one) ? one : 0;
     }
     return all;
+}
+
+/* What happens outside of all scopes, above all while models are opened, is of no operation. */
+static bool in_scope(const char *operation)
+{
+    return operation[0] != '(';
+}
+
+/* The innermost frames of a stack, which stand in lines, in one. */
+static const char *top_of(fm_advice *a, const char *stack)
+{
+    char out[200];
+    size_t used = 0;
+    for (int frames = 0; *stack && frames < 3; frames++) {
+        const size_t length = strcspn(stack, "\n");
+        const int written = snprintf(out + used, sizeof out - used, "%s%.*s", frames ? " < " : "",
+                                     (int)(length < 80 ? length : 80), stack);
+        used += written > 0 && (size_t)written < sizeof out - used ? (size_t)written : 0;
+        stack += length + (stack[length] == '\n');
+    }
+    out[used] = '\0';
+    return fm_advice_text(a, "%s", out);
 }
 
 static fm_report_finding *without_gain(fm_report_finding *finding, const char *why)
@@ -147,9 +171,9 @@ static void chatty(fm_advice *a)
     const fmp_table *calls = table_of(a, "syscalls");
     for (size_t i = 0; calls && f->run->frames > 0 && i < calls->row_count; i++) {
         const double each = number(calls, i, "count") / (double)f->run->frames;
-        if (!(each > f->rules->value[FM_RULE_SYSCALL_RATE]))
-            continue;
         const char *operation = text(calls, i, "operation"), *call = text(calls, i, "call");
+        if (!(each > f->rules->value[FM_RULE_SYSCALL_RATE]) || !in_scope(operation))
+            continue;
         fm_report_finding *finding = fm_finding_add(
             a, "syscall-rate", operation, FM_PRIORITY_LOW,
             fm_advice_text(a, "%s calls %s %.0f times a frame", operation, call, each),
@@ -175,12 +199,12 @@ static void kept_blocks(fm_advice *a)
         const double count = number(leaks, i, "count"), bytes = number(leaks, i, "bytes");
         if (!(count > f->rules->value[FM_RULE_KEPT_BLOCKS] * frames))
             continue;
-        const char *operation = text(leaks, i, "operation"), *stack = text(leaks, i, "stack");
+        const char *operation = text(leaks, i, "operation");
         fm_report_finding *finding = fm_finding_add(
             a, "kept-blocks", operation, FM_PRIORITY_MEDIUM,
             fm_advice_text(a, "%s keeps %.1f blocks a frame that are not given back", operation, count / frames),
-            fm_advice_text(a, "%.0f blocks, %.1f KiB in all; the first frames of their stack: %.*s", count,
-                           bytes / 1024, (int)(strlen(stack) > 160 ? 160 : strlen(stack)), stack),
+            fm_advice_text(a, "%.0f blocks, %.1f KiB in all, taken by %s.", count, bytes / 1024,
+                           top_of(a, text(leaks, i, "stack"))),
             "What grows with the frames is a leak: a long clip ends without memory.");
         fm_finding_fix(finding, "--system=memory --system-alloc exact: every block, by call stack");
         without_gain(finding, "memory costs time only when it is out");
@@ -193,9 +217,9 @@ static void allocation_rate(fm_advice *a)
     const fmp_table *table = table_of(a, "allocations");
     for (size_t i = 0; table && f->run->frames > 0 && i < table->row_count; i++) {
         const double each = number(table, i, "count") / (double)f->run->frames;
-        if (!(each > f->rules->value[FM_RULE_ALLOCATION_RATE]))
-            continue;
         const char *operation = text(table, i, "operation");
+        if (!(each > f->rules->value[FM_RULE_ALLOCATION_RATE]) || !in_scope(operation))
+            continue;
         fm_report_finding *finding = fm_finding_add(
             a, "allocation-rate", operation, FM_PRIORITY_LOW,
             fm_advice_text(a, "%s allocates %.0f times a frame", operation, each),

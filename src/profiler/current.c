@@ -13,6 +13,22 @@ uint32_t fmp_current_operation(void)
     return recorder ? atomic_load_explicit(&recorder->operation, memory_order_relaxed) : 0;
 }
 
+uint32_t fmp_own_begin(void)
+{
+    fmp_recorder *recorder = fmp_this_recorder;
+    const uint32_t before = fmp_current_operation();
+    if (recorder)
+        atomic_store_explicit(&recorder->operation, before | FMP_OPERATION_OWN, memory_order_relaxed);
+    return before;
+}
+
+void fmp_own_end(uint32_t before)
+{
+    fmp_recorder *recorder = fmp_this_recorder;
+    if (recorder)
+        atomic_store_explicit(&recorder->operation, before, memory_order_relaxed);
+}
+
 bool fmp_operation_name(uint32_t number, const char **category, const char **operation)
 {
     fmp_registry_init();
@@ -49,7 +65,8 @@ size_t fmp_threads_current(fmp_thread_current *out, size_t max)
             continue;
         if (count < max) {
             out[count] = (fmp_thread_current){
-                .id = r->id, .operation = atomic_load_explicit(&r->operation, memory_order_relaxed)};
+                .id = r->id,
+                .operation = atomic_load_explicit(&r->operation, memory_order_relaxed) & ~FMP_OPERATION_OWN};
             snprintf(out[count].name, sizeof out[count].name, "%s", r->name);
         }
         count++;

@@ -48,7 +48,8 @@ static inline fmp_block *block_of(const fmp_site **site)
 
 /*
  * Reading a CPU clock is where a busy machine likes to run another thread. Who
- * looks at the open operation from the side should see then what is timed.
+ * looks at the open operation from the side should see then what is timed, and
+ * that the call into the kernel is ours.
  */
 static void set_open(fmp_recorder *recorder, uint32_t operation)
 {
@@ -59,7 +60,7 @@ static void set_open(fmp_recorder *recorder, uint32_t operation)
 static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures, fmp_recorder *recorder)
 {
     scope->measures |= measures;
-    set_open(recorder, scope->outer);
+    set_open(recorder, scope->outer | FMP_OPERATION_OWN);
     if (measures & FMP_MEASURE_MEMORY) {
         scope->rss_start = fmp_resident_bytes();
         scope->live_start = fmp_live_bytes();
@@ -184,7 +185,7 @@ static FMP_NOINLINE void end_slow(fmp_scope *scope, uint64_t now)
     }
     fmp_measurement measurement = {.which = scope->measures};
     if (measurement.which) {
-        set_open(recorder, scope->outer);
+        set_open(recorder, scope->outer | FMP_OPERATION_OWN);
         end_measures(scope, &measurement);
     }
     measurement.which &= FMP_MEASURE_CPU | FMP_MEASURE_MEMORY;

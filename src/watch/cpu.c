@@ -117,4 +117,4 @@ static void stop(void *opaque, const fmp_watch_info *info, fmp_tables *tables)
     free(state);
 }
 
-const fmp_facility_calls fmp_facility_cpu = {FMP_SYSTEM_CPU, start, read_state, stop};
+const fmp_facility_calls fmp_facility_cpu = {FMP_SYSTEM_CPU, start, read_state, stop, NULL};

@@ -223,4 +223,4 @@ static void stop(void *state, const fmp_watch_info *info, fmp_tables *tables)
     free(sources);
 }
 
-const fmp_facility_calls fmp_facility_energy = {FMP_SYSTEM_ENERGY, start, read_now, stop};
+const fmp_facility_calls fmp_facility_energy = {FMP_SYSTEM_ENERGY, start, read_now, stop, NULL};

@@ -35,13 +35,12 @@ typedef struct fmp_facility_calls {
     void *(*start)(const fmp_system_options *options, const fmp_watch_info *info, fmp_tables *tables);
     void (*read)(void *state, const fmp_watch_info *info, uint64_t now_ns); /* NULL: needs none */
     void (*stop)(void *state, const fmp_watch_info *info, fmp_tables *tables);
+    /* What happens from now on is the program's, or no longer: told when all have started, and before any stops. NULL: need not know. */
+    void (*count)(void *state, const fmp_watch_info *info, bool on);
 } fmp_facility_calls;
 
 extern const fmp_facility_calls fmp_facility_cpu, fmp_facility_memory, fmp_facility_sample, fmp_facility_syscalls,
     fmp_facility_gpu, fmp_facility_energy;
-
-/* Calls of the program count from now on, or no longer: told last at a start and first at a stop. */
-void fmp_syscalls_count(void *state, const fmp_watch_info *info, bool on);
 
 typedef enum fmp_facility_state {
     FMP_STATE_ON = 0,
@@ -58,7 +57,10 @@ typedef enum fmp_facility_state {
 void fmp_facility_says(fmp_tables *tables, unsigned facility, const char *what, fmp_facility_state state,
                        const char *how, const char *remedy);
 
-/* The operation's name, with its category where two share the name; "(no scope)" for 0. Lives as long as the process or the tables. */
+/*
+ * The operation's name, with its category where two share the name; "(no scope)" for 0, "(profiler)" with
+ * FMP_OPERATION_OWN. Lives as long as the process or the tables.
+ */
 const char *fmp_operation_text(fmp_tables *tables, uint32_t number);
 
 #endif

@@ -66,4 +66,4 @@ static void stop(void *opaque, const fmp_watch_info *info, fmp_tables *tables)
     free(state);
 }
 
-const fmp_facility_calls fmp_facility_gpu = {FMP_SYSTEM_GPU, start, read_cards, stop};
+const fmp_facility_calls fmp_facility_gpu = {FMP_SYSTEM_GPU, start, read_cards, stop, NULL};

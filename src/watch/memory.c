@@ -130,4 +130,4 @@ static void stop(void *opaque, const fmp_watch_info *info, fmp_tables *tables)
     free(state);
 }
 
-const fmp_facility_calls fmp_facility_memory = {FMP_SYSTEM_MEMORY, start, read_memory, stop};
+const fmp_facility_calls fmp_facility_memory = {FMP_SYSTEM_MEMORY, start, read_memory, stop, NULL};

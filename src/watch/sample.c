@@ -274,7 +274,7 @@ static void stop(void *state, const fmp_watch_info *info, fmp_tables *tables)
     destroy(s);
 }
 
-const fmp_facility_calls fmp_facility_sample = {FMP_SYSTEM_SAMPLE, start, read_samples, stop};
+const fmp_facility_calls fmp_facility_sample = {FMP_SYSTEM_SAMPLE, start, read_samples, stop, NULL};
 #else
 static void *start(const fmp_system_options *options, const fmp_watch_info *info, fmp_tables *tables)
 {
@@ -292,5 +292,5 @@ static void stop(void *state, const fmp_watch_info *info, fmp_tables *tables)
     (void)tables;
 }
 
-const fmp_facility_calls fmp_facility_sample = {FMP_SYSTEM_SAMPLE, start, NULL, stop};
+const fmp_facility_calls fmp_facility_sample = {FMP_SYSTEM_SAMPLE, start, NULL, stop, NULL};
 #endif

@@ -103,13 +103,13 @@ static void copy_registers(fmp_sample *sample, const ucontext_t *context)
 #endif
 }
 
-static void fill(fmp_sample *sample, uint32_t run, const ucontext_t *context)
+static void fill(fmp_sample *sample, uint32_t run, uint32_t operation, const ucontext_t *context)
 {
     struct timespec cpu = {0};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
     sample->thread = (uint64_t)gettid();
     sample->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
-    sample->operation = fmp_current_operation();
+    sample->operation = operation & FMP_OPERATION_OWN ? FMP_OPERATION_OWN : operation;
     sample->run = run;
     copy_registers(sample, context);
     sample->stack_size = read_stack(sample->registers[FMP_REGISTER_STACK], sample->stack, sizeof sample->stack);
@@ -135,14 +135,16 @@ static void on_tick(int number, siginfo_t *information, void *context)
     if (!atomic_load_explicit(&pool.open, memory_order_acquire))
         return;
     const int error = errno;
+    const uint32_t operation = fmp_own_begin();
     const uint32_t run = atomic_load_explicit(&pool.run, memory_order_relaxed);
     const int slot = take_slot();
     if (slot < 0) {
         atomic_fetch_add_explicit(&pool.dropped, 1, memory_order_relaxed);
     } else {
-        fill(&pool.samples[slot], run, context);
+        fill(&pool.samples[slot], run, operation, context);
         atomic_store_explicit(&pool.state[slot], SLOT_FULL, memory_order_release);
     }
+    fmp_own_end(operation);
     errno = error;
 }
 
@@ -200,7 +202,7 @@ int fmp_slots_open(int number, size_t slots)
     choose_reading();
     atomic_store(&pool.dropped, 0);
     atomic_fetch_add(&pool.run, 1);
-    (void)fmp_current_operation(); /* the dynamic linker looks it up now, not in the handler */
+    fmp_own_end(fmp_own_begin()); /* the dynamic linker looks it up now, not in the handler */
     struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     if (sigaction(number, &action, NULL) != 0)

@@ -42,7 +42,7 @@ static void *start(const fmp_system_options *options, const fmp_watch_info *info
     return tracer;
 }
 
-void fmp_syscalls_count(void *state, const fmp_watch_info *info, bool on)
+static void count(void *state, const fmp_watch_info *info, bool on)
 {
     fmp_tracer_count(state, on, info->watcher);
 }
@@ -152,6 +152,8 @@ static void stop(void *state, const fmp_watch_info *info, fmp_tables *tables)
     free(traced);
 }
 
+const fmp_facility_calls fmp_facility_syscalls = {FMP_SYSTEM_SYSCALLS, start, NULL, stop, count};
+
 #else
 
 static void *start(const fmp_system_options *options, const fmp_watch_info *info, fmp_tables *tables)
@@ -163,13 +165,6 @@ static void *start(const fmp_system_options *options, const fmp_watch_info *info
     return NULL;
 }
 
-void fmp_syscalls_count(void *state, const fmp_watch_info *info, bool on)
-{
-    (void)state;
-    (void)info;
-    (void)on;
-}
-
 static void stop(void *state, const fmp_watch_info *info, fmp_tables *tables)
 {
     (void)state;
@@ -177,6 +172,6 @@ static void stop(void *state, const fmp_watch_info *info, fmp_tables *tables)
     (void)tables;
 }
 
-#endif
+const fmp_facility_calls fmp_facility_syscalls = {FMP_SYSTEM_SYSCALLS, start, NULL, stop, NULL};
 
-const fmp_facility_calls fmp_facility_syscalls = {FMP_SYSTEM_SYSCALLS, start, NULL, stop};
+#endif

@@ -25,6 +25,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "fmprof/current.h"
+
 #ifdef PTRACE_GET_SYSCALL_INFO
 
 enum {
@@ -151,7 +153,7 @@ static uint32_t open_operation(const fmp_tracer_shared *shared, pid_t id)
     if (trace(PTRACE_PEEKDATA, id, (uintptr_t)address - offset, (uintptr_t)word) == 0 &&
         offset + sizeof operation <= sizeof word)
         memcpy(&operation, word + offset, sizeof operation);
-    return operation;
+    return operation & FMP_OPERATION_OWN ? FMP_OPERATION_OWN : operation;
 }
 
 /* --- calls -------------------------------------------------------------------------- */

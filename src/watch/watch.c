@@ -66,6 +66,8 @@ void fmp_facility_says(fmp_tables *tables, unsigned facility, const char *what, 
 const char *fmp_operation_text(fmp_tables *tables, uint32_t number)
 {
     const char *category, *operation;
+    if (number & FMP_OPERATION_OWN)
+        return "(profiler)";
     if (number == 0 || !fmp_operation_name(number, &category, &operation))
         return "(no scope)";
     return fmp_operation_shares_name(category, operation) ? fmp_tables_text(tables, "%s (%s)", operation, category)
@@ -176,12 +178,11 @@ static void stop_all(fmp_system *system)
             facilities[i]->stop(system->states[i], &system->info, system->tables);
 }
 
-/* The program's own calls alone count: neither those of a start nor those of a stop. */
-static void count_syscalls(fmp_system *system, bool on)
+static void count_all(fmp_system *system, bool on)
 {
     for (size_t i = 0; i < FMP_SYSTEM_FACILITIES; i++)
-        if (facilities[i]->facility == FMP_SYSTEM_SYSCALLS && system->states[i])
-            fmp_syscalls_count(system->states[i], &system->info, on);
+        if (system->states[i] && facilities[i]->count)
+            facilities[i]->count(system->states[i], &system->info, on);
 }
 
 static void destroy(fmp_system *system)
@@ -227,7 +228,7 @@ static fmp_system *start_watch(const fmp_system_options *options)
         errno = failure;
         return NULL;
     }
-    count_syscalls(system, true);
+    count_all(system, true);
     return system;
 }
 
@@ -251,7 +252,7 @@ static fmp_system_report *stop_watch(fmp_system **system, uint64_t units)
         errno = ECHILD;
         return NULL;
     }
-    count_syscalls(s, false);
+    count_all(s, false);
     pthread_mutex_lock(&s->mutex);
     s->stop = true;
     pthread_cond_signal(&s->changed);

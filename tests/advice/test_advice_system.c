@@ -83,10 +83,10 @@ static void test_kept_blocks(void **state)
     (void)state;
     sample s;
     start(&s);
-    watched(&s, "leaks", ROW(T("mirror"), N(2000), N(64000), T("plant at plant.c:12 < main at plant.c:40")));
+    watched(&s, "leaks", ROW(T("mirror"), N(2000), N(64000), T("plant (plant.c:12)\nmain (plant.c:40)")));
     const fm_report_finding *one = finding(advise(&s), "kept-blocks");
     assert_non_null(strstr(one->title, "2.0 blocks a frame"));
-    assert_non_null(strstr(one->evidence, "plant at plant.c:12"));
+    assert_non_null(strstr(one->evidence, "taken by plant (plant.c:12) < main (plant.c:40)."));
     watched(&s, "leaks", ROW(T("mirror"), N(899), N(1e9), T("a cache")));
     assert_int_equal(count_of(advise(&s), "kept-blocks"), 0);
     finish(&s);
