@@ -348,7 +348,8 @@ bool fmp_sample_tables(fmp_tables *tables, fmp_symbols *symbols, const fmp_seen_
     fmp_symbols_refresh(symbols);
     const bool fine = name_stacks(&w, tables, all, count) && count_functions(&w) && sum_up(&w, &s);
     if (fine) {
-        qsort(w.functions, w.function_count, w.functions ? sizeof *w.functions : 1, by_self);
+        if (w.function_count > 0)
+            qsort(w.functions, w.function_count, sizeof *w.functions, by_self);
         samples_table(tables, &s);
         functions_table(tables, &w, &s);
     }

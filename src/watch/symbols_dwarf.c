@@ -152,15 +152,12 @@ static void set_call_place(fmp_symbols *symbols, Dwarf_Die *unit, Dwarf_Die *inl
 }
 
 /* The function around an address and what was inlined there, innermost first; 0: DWARF does not say. */
-static size_t functions_of(fmp_symbols *symbols, Dwfl_Module *module, Dwarf_Addr address,
+static size_t functions_of(fmp_symbols *symbols, Dwarf_Die *unit, Dwarf_Addr address,
                            fmp_symbol_frame frames[FMP_INLINED_MAX])
 {
-    Dwarf_Addr bias;
-    Dwarf_Die *unit = unit_of(module, address, &bias), *around = NULL, *chain = NULL;
-    if (!unit)
-        return 0;
+    Dwarf_Die *around = NULL, *chain = NULL;
     /* The scopes around the innermost one are those of where it was written; its own parents are where it is. */
-    const int scopes = dwarf_getscopes(unit, address - bias, &around);
+    const int scopes = dwarf_getscopes(unit, address, &around);
     const int parents = scopes > 0 ? dwarf_getscopes_die(&around[0], &chain) : 0;
     size_t count = 0;
     bool whole = false;
@@ -197,12 +194,13 @@ static const char *symbol_name(fmp_symbols *symbols, Dwfl_Module *module, const 
     return fmp_symbols_offset(symbols, module_name, (function >= start ? function : address) - start);
 }
 
-static void set_line(fmp_symbols *symbols, Dwfl_Module *module, uint64_t address, fmp_symbol_frame *frame)
+/* By the unit: a search by address alone goes by the table that not every compiler writes. */
+static void set_line(fmp_symbols *symbols, Dwarf_Die *unit, Dwarf_Addr address, fmp_symbol_frame *frame)
 {
     int line = 0;
-    Dwfl_Line *at = dwfl_module_getsrc(module, address);
-    const char *file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
-    if (!file)
+    Dwarf_Line *at = dwarf_getsrc_die(unit, address);
+    const char *file = at ? dwarf_linesrc(at, NULL, NULL) : NULL;
+    if (!file || dwarf_lineno(at, &line) != 0)
         return;
     frame->file = fmp_symbols_text(symbols, file);
     frame->line = line > 0 ? (unsigned)line : 0;
@@ -224,7 +222,9 @@ size_t fmp_symbol_source_find(fmp_symbol_source *source, fmp_symbols *symbols, u
         name = "[vdso]"; /* libdw adds the process, which differs from run to run */
     for (size_t i = 0; i < FMP_INLINED_MAX; i++)
         frames[i] = (fmp_symbol_frame){.module = name, .file = ""};
-    size_t count = functions_of(symbols, module, address, frames);
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = unit_of(module, address, &bias);
+    size_t count = unit ? functions_of(symbols, unit, address - bias, frames) : 0;
     if (count == 0) { /* what was begun is of no use */
         frames[0] = (fmp_symbol_frame){.module = name, .file = "", .function = ""};
         count = 1;
@@ -236,7 +236,8 @@ size_t fmp_symbol_source_find(fmp_symbol_source *source, fmp_symbols *symbols, u
         const bool outermost = i + 1 == count;
         frames[i].function = outermost ? symbol_name(symbols, module, name, start, address) : "(inlined)";
     }
-    set_line(symbols, module, address, &frames[0]);
+    if (unit)
+        set_line(symbols, unit, address - bias, &frames[0]);
     return count;
 }
 #else

@@ -3,8 +3,8 @@
  *
  * The rules come from libdw (.eh_frame, .debug_frame), and are kept by address
  * in a form that is quick to apply: libdw's own unwinder works them out anew for
- * every frame of every sample (measured in docs/system-profiling.md). Where an
- * address has no rules, and without libdw everywhere, frame pointers are followed.
+ * every frame of every sample. Where an address has no rules, and without libdw
+ * everywhere, frame pointers are followed.
  *
  * Nothing is read but the copy: what lies beyond it has changed meanwhile.
  * Thread-safety: one thread at a time.

@@ -21,11 +21,13 @@ static uint64_t address_of(void (*function)(uint64_t))
     return address;
 }
 
+#ifdef FMP_HAVE_LIBDW
 static bool ends_with(const char *text, const char *end)
 {
     const size_t length = strlen(text), more = strlen(end);
     return length >= more && strcmp(text + length - more, end) == 0;
 }
+#endif
 
 static void a_function_is_found(void **state)
 {
