@@ -27,7 +27,7 @@
 #include "watch/ticker.h"
 #include "watch/unwind.h"
 
-/* Unwinding may take so much CPU time at once, and so much of a second; samples beyond keep their innermost function. */
+/* CPU time that unwinding may take at once, and of a second; samples beyond keep their innermost function. */
 enum { UNWIND_GRACE_NS = 300000000, UNWIND_SHARE_PERCENT = 20 };
 
 typedef struct sampler {

@@ -36,7 +36,7 @@ void fmp_symbols_free(fmp_symbols **symbols); /* NULL and *NULL are fine */
 bool fmp_symbols_refresh(fmp_symbols *symbols);
 
 typedef struct fmp_symbol_frame {
-    const char *function; /* "decode"; where it has no name "module+0x1f", outside of any module "0x7f12345"; never NULL */
+    const char *function; /* "decode"; without a name "module+0x1f", outside of any module "0x7f12345"; never NULL */
     const char *module;   /* "libm.so.6", without folders; "" where it is in none */
     const char *file;     /* as the compiler was told; "" when not known */
     unsigned line;        /* from 1; 0 when not known */

@@ -232,7 +232,7 @@ static void find_threads(fmp_tickers *tickers, DIR *folder, uint64_t watcher)
     }
 }
 
-/* CPU time since the beginning is counted when a ticker goes; what it saw last is all that is known of an ended thread. */
+/* What was seen last is all that is known of the CPU time of an ended thread. */
 static void remove_ended(fmp_tickers *tickers)
 {
     size_t kept = 0;

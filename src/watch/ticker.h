@@ -41,7 +41,7 @@ void fmp_tickers_scan(fmp_tickers *tickers, const char *root, uint64_t watcher);
 uint64_t fmp_tickers_account(fmp_tickers *tickers, uint64_t thread, uint64_t cpu_ns);
 
 typedef struct fmp_ticker_figures {
-    size_t threads, by_timer, refused; /* that were given a ticker; those of them by timer; that could not be given one */
+    size_t threads, by_timer, refused; /* given a ticker; those of them by timer; could not be given one */
     int perf_error;                    /* why perf_event_open did not serve, errno; 0: it did, or was not asked */
     int timer_error;                   /* the same of timer_create */
     uint64_t seen_ns;                  /* CPU time of their threads while they had one */

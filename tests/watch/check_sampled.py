@@ -17,8 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PLANTED = ['planted_red', 'planted_green', 'planted_inlined', 'planted_library_inner']
 # perf reports a function with what is inlined into it under the name that is in the symbol table.
 IN_PERF = {'planted_inlined': 'planted_caller'}
-SECONDS, HZ = '4', '499'
-POINTS = 0.05  # two times 2000 samples of a share of a third are apart by 1.5 points (1 sigma)
+SECONDS, HZ = '4', '1999'
+POINTS = 0.05  # two times 8000 samples of a share of a third are apart by 0.7 points (1 sigma)
 
 
 def skip(what):

@@ -51,7 +51,8 @@ static int write_all(const char *folder, const fmp_system_report *report)
 /* What no name should do to a format is put into the stacks beside what was sampled. */
 static int write_hostile(const char *folder)
 {
-    static const char *const frames[] = {"a;b c\n\t\"\\", "", "\xff\xfe not UTF-8", "\xC3\xA9t\xC3\xA9", "std::map<int, x>"};
+    static const char *const frames[] = {"a;b c\n\t\"\\", "", "\xff\xfe not UTF-8", "\xC3\xA9t\xC3\xA9",
+                                         "std::map<int, x>"};
     const fmp_stack stacks[] = {{"op;era\ntion", frames, 5, 3},
                                 {"", frames + 1, 4, 1},
                                 {"op;era\ntion", frames + 2, 3, 18446744073709551615u / 4},
