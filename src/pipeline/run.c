@@ -14,6 +14,7 @@
 #include "pipeline/run_report.h"
 #include "pipeline/run_trace.h"
 #include "pipeline/run_watch.h"
+#include "watch/alloc_client.h"
 
 enum { DECODER_THREADS_MAX = 8 };
 
@@ -303,7 +304,11 @@ static fm_status take_report(fm_run_state *run, fm_status run_status, fm_error *
     fm_run_conditions_end(&run->conditions);
     if (run->trace.pending)
         run->conditions.out.dropped_events = fm_run_trace_dropped(&run->trace);
-    return fm_run_report_take(&run->p, &run->summary, run_status, setup, run->threads, &run->conditions, &run->profile, err);
+    fmp_alloc_set_aside(true); /* it is held beyond the watch, and no leak */
+    const fm_status status = fm_run_report_take(&run->p, &run->summary, run_status, setup, run->threads, &run->conditions,
+                                                &run->profile, err);
+    fmp_alloc_set_aside(false);
+    return status;
 }
 
 /* A run that reached its frame loop leaves a report, however it ended. `taken`: what take_report said, with its error. */

@@ -6,7 +6,7 @@
 #include "watch/print_text.h"
 
 enum { FACILITY, WHAT, STATE, HOW, REMEDY };
-enum { FACILITY_COLUMNS = 8, STATE_COLUMNS = 13, WHAT_MOST = 30, WHAT_LEAST = 8, REMEDY_INDENT = 2, NAME_MOST = 60 };
+enum { FACILITY_COLUMNS = 8, STATE_COLUMNS = 13, WHAT_MOST = 34, WHAT_LEAST = 8, REMEDY_INDENT = 2, NAME_MOST = 60 };
 
 /* What the row is about; a facility that is off has no more than its name. */
 static const char *name_of(const fmp_table *table, size_t row)

@@ -12,8 +12,8 @@
 enum {
     FMP_SYSTEM_COLUMNS = 100,
     FMP_SYSTEM_ROWS = 15,       /* of a table */
-    FMP_SYSTEM_STACK_ROWS = 6,  /* of a table whose rows have call stacks under them */
-    FMP_SYSTEM_FRAMES = 12      /* of such a stack */
+    FMP_SYSTEM_STACK_ROWS = 4,  /* of a table whose rows have call stacks under them */
+    FMP_SYSTEM_FRAMES = 10      /* of such a stack */
 };
 
 /* The section SYSTEM, which goes on below a rule and ends with one. `utf8`: box-drawing rules. */

@@ -178,7 +178,7 @@ class Runs(Case):
 
     def test_stacks_have_operations_as_roots(self):
         if 'on' not in states(self.profile, 'sample'):
-            self.skipTest('no samples here: %s' % self.profile['system']['facilities'])
+            self.skipTest('no samples here')
         names = {o['name'] for c in self.profile['categories'] for o in c['operations']}
         samples = {row['operation']: row['samples'] for row in self.profile['system']['samples']}
         folded = {}
@@ -217,6 +217,21 @@ class Forms(Case):
             self.assertEqual(states(profile, facility), ['off'])
         self.assertNotIn('samples', profile['system'])
         self.assertFalse([name for name in os.listdir(out) if 'samples' in name])
+
+    def test_allocations(self):
+        """Of each by operation; the program was restarted for it, and what the report holds is no leak."""
+        profile, text, _ = self.watched('memory', '--system=cpu,memory', '--system-alloc', 'exact')
+        self.check_system(profile, text)
+        if 'heap' not in profile['system']:
+            self.skipTest('no allocations here: %s' % [row['how'] for row in profile['system']['facilities'] if row['facility'] == 'memory'])
+        heap, rows = profile['system']['heap'][0], profile['system']['allocations']
+        self.assertGreater(heap['count'], 10000)
+        self.assertEqual(sum(row['count'] for row in rows), heap['count'])
+        self.assertEqual(sum(row['bytes'] for row in rows), heap['bytes'])
+        self.assertTrue(any(row['operation'] == 'frame_write_debug' and row['bytes'] > 1 << 20 for row in rows), rows)
+        stacks = ' '.join(row['stack'] for row in profile['system'].get('leaks', []))
+        self.assertNotIn('fm_run_report_take', stacks)
+        self.assertNotIn('fm_ledger_create', stacks)
 
     def test_lists_add_up(self):
         profile, _, _ = self.watched('list', '--system=energy', '--system=gpu,cpu')

@@ -103,9 +103,9 @@ static void long_texts_fit(void **state)
     fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(1), FMP_TEXT("")});
     fmp_table_add(tables, "facilities", (fmp_cell[]){FMP_TEXT(name), FMP_TEXT(name), FMP_TEXT(name), FMP_TEXT(name), FMP_TEXT("fix")});
     char *text = printed(tables);
-    has(text, "    frame11 nnn");
-    has(text, "    ... 8 more\n");
-    assert_null(strstr(text, "frame12"));
+    has(text, "    frame9 nnn");
+    has(text, "    ... 10 more\n");
+    assert_null(strstr(text, "frame10"));
     free(text);
 }
 
@@ -124,8 +124,8 @@ static void rows_are_bounded(void **state)
     has(text, "row14.");
     assert_null(strstr(text, "row15."));
     has(text, "... 12 more rows: the JSON has all\n");
-    has(text, "leak5.");
-    assert_null(strstr(text, "leak6."));
+    has(text, "leak3.");
+    assert_null(strstr(text, "leak4."));
     has(text, "... 1 more row: the JSON has all\n");
     free(text);
 }
