@@ -305,13 +305,13 @@ static fm_status take_report(fm_run_state *run, fm_status run_status, fm_error *
     if (run->trace.pending)
         run->conditions.out.dropped_events = fm_run_trace_dropped(&run->trace);
     fmp_alloc_set_aside(true); /* it is held beyond the watch, and no leak */
-    const fm_status status = fm_run_report_take(&run->p, &run->summary, run_status, setup, run->threads, &run->conditions,
-                                                &run->profile, err);
+    const fm_status status = fm_run_report_take(&run->p, &run->summary, run_status, setup, run->threads,
+                                                &run->conditions, &run->profile, err);
     fmp_alloc_set_aside(false);
     return status;
 }
 
-/* A run that reached its frame loop leaves a report, however it ended. `taken`: what take_report said, with its error. */
+/* A run that reached its frame loop leaves a report, however it ended. `taken`: of take_report, with its error. */
 static fm_status report(fm_run_state *run, fm_status run_status, fm_status taken, fm_error *report_err, fm_error *err)
 {
     const bool writable = run_status != FM_E_OUTPUT && run_status != FM_E_NO_SPACE;

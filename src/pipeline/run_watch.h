@@ -1,6 +1,6 @@
 /*
- * The system's side of a run (fmprof/system.h): watched from before its models load until all is closed, so that what is
- * still allocated then is what the run did not give back.
+ * The system's side of a run (fmprof/system.h): watched from before its models load until all is closed, so that what
+ * is still allocated then is what the run did not give back.
  *
  * Thread-safety: Unsafe; the caller's thread.
  */

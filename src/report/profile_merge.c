@@ -260,7 +260,7 @@ static void merge_systems(merging *m)
         all = all && m->profiles[i]->run.system;
     }
     if (some && !all)
-        add_note(m, "Some of the merged runs were not watched from the system's side: what stands of it is of the others.");
+        add_note(m, "Some of the merged runs were not watched from the system's side: SYSTEM is of the others.");
 }
 
 static bool merge_snapshots(merging *m)

@@ -69,7 +69,8 @@ static inline fmp_system_report *sample_system(void)
     /* Of this thread little is known, and its name is no text. */
     fmp_table_begin(tables, "threads");
     fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("odd \x1b[2J\xff\xe2\x82"), FMP_NUMBER(0.125), FMP_NUMBER(NAN),
-                                       FMP_NUMBER(NAN), FMP_NUMBER(0), FMP_NUMBER(NAN), FMP_NUMBER(NAN), FMP_NUMBER(0)});
+                                       FMP_NUMBER(NAN), FMP_NUMBER(0), FMP_NUMBER(NAN), FMP_NUMBER(NAN),
+                                       FMP_NUMBER(0)});
     return fmp_tables_finish(&tables);
 }
 

@@ -10,6 +10,9 @@
 #include "report/profile_reader.h"
 #include "sample_system.h"
 
+#define T(value) FMP_TEXT(value)
+#define N(value) FMP_NUMBER(value)
+
 static char *written_with(const fmp_system_report *system)
 {
     fm_report_run run = sample_run();
@@ -78,8 +81,8 @@ static void numbers_keep_every_digit(void **state)
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "energy");
     for (int i = 0; i < 1000; i++)
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(fmp_tables_text(tables, "%d", i)), FMP_NUMBER(1 + i / 7.0),
-                                           FMP_NUMBER(i * 1e-9 / 3), FMP_NUMBER(i * 9e15 / 7)});
+        fmp_table_row(tables, (fmp_cell[]){T(fmp_tables_text(tables, "%d", i)), N(1 + i / 7.0),
+                                           N(i * 1e-9 / 3), N(i * 9e15 / 7)});
     fm_profile *profile = profile_with(fmp_tables_finish(&tables));
     for (int i = 0; i < 1000; i++) {
         assert_true(number_of(profile, "energy", (size_t)i, "seconds") == 1 + i / 7.0);
@@ -148,18 +151,23 @@ static void lies_are_refused(void **state)
     refused("\"thread\": \"thread 1\"", "\"thread\": \"\\u0000\"", "line");
     refused("\"wall_seconds\": ", "\"wall_seconds\": -",
             "system.process[0].wall_seconds must be a number from 0 to 9.2e9, or null");
-    refused("\"wall_seconds\": ", "\"wall_seconds\": 9.3e9, \"_\": ", "system.process[0].wall_seconds must be a number");
-    refused("\"wall_seconds\": ", "\"wall_seconds\": \"1\", \"_\": ", "system.process[0].wall_seconds must be a number");
+    refused("\"wall_seconds\": ", "\"wall_seconds\": 9.3e9, \"_\": ",
+            "system.process[0].wall_seconds must be a number");
+    refused("\"wall_seconds\": ", "\"wall_seconds\": \"1\", \"_\": ",
+            "system.process[0].wall_seconds must be a number");
     refused("\"wall_seconds\": ", "\"wall_seconds\": true, \"_\": ", "system.process[0].wall_seconds must be a number");
     refused("\"wall_seconds\": ", "\"wall_second\": ", "system.process[0].wall_seconds is missing");
     refused("\"wall_seconds\": ", "\"wall_seconds\": 1e999, \"_\": ", "overflow");
     refused("\"voluntary_switches\": ", "\"voluntary_switches\": 0.5, \"_\": ",
             "system.process[0].voluntary_switches must be a whole number from 0 to 9e18, or null");
-    refused("\"voluntary_switches\": ", "\"voluntary_switches\": -1, \"_\": ", "voluntary_switches must be a whole number");
-    refused("\"voluntary_switches\": ", "\"voluntary_switches\": 9223372036854775807, \"_\": ", "must be a whole number");
+    refused("\"voluntary_switches\": ", "\"voluntary_switches\": -1, \"_\": ",
+            "voluntary_switches must be a whole number");
+    refused("\"voluntary_switches\": ", "\"voluntary_switches\": 9223372036854775807, \"_\": ",
+            "must be a whole number");
     refused("\"live_bytes\": ", "\"live_bytes\": -9.1e18, \"_\": ",
             "system.heap[0].live_bytes must be a whole number from -9e18 to 9e18, or null");
-    refused("\"joules\": ", "\"joules\": -1, \"_\": ", "system.energy[0].joules must be a number from 0 to 1e15, or null");
+    refused("\"joules\": ", "\"joules\": -1, \"_\": ",
+            "system.energy[0].joules must be a number from 0 to 1e15, or null");
     refused("\"utilisation_peak\": ", "\"utilisation_peak\": [], \"_\": ", "accelerators[0].utilisation_peak must be");
 }
 
@@ -253,7 +261,7 @@ static void merging_with_itself_doubles(void **state)
     fm_profile_free(&one);
 }
 
-/* What a run keeps of its facts while it closes everything: nothing is lost, percentiles and slowest frames included. */
+/* What a run keeps of its facts while it closes everything: nothing is lost, percentiles and slowest frames too. */
 static void one_alone_is_copied(void **state)
 {
     (void)state;
@@ -285,10 +293,10 @@ static fm_profile *profile_of_samples(const sampled *rows, size_t count, const c
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "samples");
     for (size_t i = 0; i < count; i++)
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(rows[i].operation), FMP_NUMBER(rows[i].samples),
-                                           FMP_NUMBER(rows[i].seconds)});
-    fmp_table_add(tables, "facilities", (fmp_cell[]){FMP_TEXT("sample"), FMP_TEXT("stacks"), FMP_TEXT(state), FMP_TEXT(how),
-                                                     FMP_TEXT("")});
+        fmp_table_row(tables, (fmp_cell[]){T(rows[i].operation), N(rows[i].samples),
+                                           N(rows[i].seconds)});
+    fmp_table_add(tables, "facilities", (fmp_cell[]){T("sample"), T("stacks"), T(state), T(how),
+                                                     T("")});
     return profile_with(fmp_tables_finish(&tables));
 }
 
@@ -297,7 +305,8 @@ static void rows_meet_by_their_keys(void **state)
     (void)state;
     static const sampled first[] = {{"decode", 50, 0.5}, {"infer", 40, 0.4}, {"draw", 10, NAN}};
     static const sampled second[] = {{"encode", 90, 0.9}, {"infer", 80, 0.8}, {"draw", 5, 0.05}};
-    fm_profile *a = profile_of_samples(first, 3, "on", "by perf_event"), *b = profile_of_samples(second, 3, "on", "by timers");
+    fm_profile *a = profile_of_samples(first, 3, "on", "by perf_event");
+    fm_profile *b = profile_of_samples(second, 3, "on", "by timers");
     const fm_profile *const both[] = {a, b};
     fm_profile *sum = merged(both, 2);
     static const sampled want[] = {{"infer", 120, 0}, {"encode", 90, 0.9}, {"decode", 50, 0.5}, {"draw", 15, NAN}};
@@ -371,8 +380,8 @@ static void many_rows_are_merged(void **state)
         fmp_tables *tables = fmp_tables_create();
         fmp_table_begin(tables, "functions");
         for (int i = 0; i < ROWS; i++)
-            fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(0.001), FMP_NUMBER(0.002),
-                                               FMP_TEXT(fmp_tables_text(tables, "f%d", i + run * ROWS / 2)), FMP_TEXT("m")});
+            fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(0.001), N(0.002),
+                                               T(fmp_tables_text(tables, "f%d", i + run * ROWS / 2)), T("m")});
         runs[run] = profile_with(fmp_tables_finish(&tables));
     }
     fm_profile *sum = merged((const fm_profile *const *)runs, RUNS);

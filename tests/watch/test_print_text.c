@@ -14,6 +14,9 @@
 #include "watch/print_text.h"
 #include "watch/table.h"
 
+#define T(value) FMP_TEXT(value)
+#define N(value) FMP_NUMBER(value)
+
 /* What the report prints, malloc'ed; every line of it is checked. */
 static char *printed(fmp_tables *tables)
 {
@@ -52,21 +55,22 @@ static void figures_have_their_units(void **state)
     (void)state;
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "energy");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("package"), FMP_NUMBER(2), FMP_NUMBER(25), FMP_NUMBER(1000)});
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("rack"), FMP_NUMBER(2), FMP_NUMBER(4400), FMP_NUMBER(0)});
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("idle"), FMP_NUMBER(2), FMP_NUMBER(0), FMP_NUMBER(NAN)});
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("spark"), FMP_NUMBER(1), FMP_NUMBER(0.000125), FMP_NUMBER(1)});
+    fmp_table_row(tables, (fmp_cell[]){T("package"), N(2), N(25), N(1000)});
+    fmp_table_row(tables, (fmp_cell[]){T("rack"), N(2), N(4400), N(0)});
+    fmp_table_row(tables, (fmp_cell[]){T("idle"), N(2), N(0), N(NAN)});
+    fmp_table_row(tables, (fmp_cell[]){T("spark"), N(1), N(0.000125), N(1)});
     fmp_table_begin(tables, "accelerators");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("card"), FMP_NUMBER(4), FMP_NUMBER(3), FMP_NUMBER(1), FMP_NUMBER(3u << 29),
-                                       FMP_NUMBER(NAN), FMP_NUMBER(71)});
+    fmp_table_row(tables, (fmp_cell[]){T("card"), N(4), N(3), N(1), N(3u << 29),
+                                       N(NAN), N(71)});
     fmp_table_begin(tables, "leaks");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(-2048), FMP_TEXT("a")});
+    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(-2048), T("a")});
     char *text = printed(tables);
     has(text, "package  2.000s   25.0 J     12.5 W   1000  25.0 mJ\n");
     has(text, "rack     2.000s   4.4 kJ     2.2 kW      0        -\n");
     has(text, "idle     2.000s    0.0 J      0.0 W      -        -\n");
     has(text, "spark    1.000s 125.0 uJ   125.0 uW      1 125.0 uJ\n");
-    has(text, "card    4.000s 3.000s 75.0%   100.0%     1.5 GiB     71\n"); /* memory, of which nothing is known, is left out */
+    /* Memory, of which nothing is known, is left out. */
+    has(text, "card    4.000s 3.000s 75.0%   100.0%     1.5 GiB     71\n");
     has(text, "op             1 -2.0 KiB\n    a\n");
     free(text);
 }
@@ -76,10 +80,10 @@ static void foreign_text_is_harmless(void **state)
     (void)state;
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "samples");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("\x1b[31m\r\xff\xe2\x80\xae" "a\xef\xbf\xbd\tb\n"), FMP_NUMBER(1), FMP_NUMBER(1)});
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("\xe6\x97\xa5\xe6\x9c\xac"), FMP_NUMBER(1), FMP_NUMBER(1)});
-    fmp_table_add(tables, "facilities", (fmp_cell[]){FMP_TEXT("\x1b"), FMP_TEXT("\x9b"), FMP_TEXT("\a"), FMP_TEXT("\b\xff"),
-                                                     FMP_TEXT("\x7f")});
+    fmp_table_row(tables, (fmp_cell[]){T("\x1b[31m\r\xff\xe2\x80\xae" "a\xef\xbf\xbd\tb\n"), N(1), N(1)});
+    fmp_table_row(tables, (fmp_cell[]){T("\xe6\x97\xa5\xe6\x9c\xac"), N(1), N(1)});
+    fmp_table_add(tables, "facilities", (fmp_cell[]){T("\x1b"), T("\x9b"), T("\a"), T("\b\xff"),
+                                                     T("\x7f")});
     char *text = printed(tables);
     has(text, "?[31m???a??b?");
     has(text, "\xe6\x97\xa5\xe6\x9c\xac                  1"); /* two columns each */
@@ -96,12 +100,12 @@ static void long_texts_fit(void **state)
         sprintf(stack + strlen(stack), "frame%d %.200s\n", i, name);
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "functions");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(name), FMP_NUMBER(1), FMP_NUMBER(1), FMP_NUMBER(1), FMP_TEXT(name), FMP_TEXT(name)});
+    fmp_table_row(tables, (fmp_cell[]){T(name), N(1), N(1), N(1), T(name), T(name)});
     fmp_table_begin(tables, "leaks");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(name), FMP_NUMBER(1), FMP_NUMBER(1), FMP_TEXT(stack)});
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(1), FMP_TEXT(name)});
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(1), FMP_TEXT("")});
-    fmp_table_add(tables, "facilities", (fmp_cell[]){FMP_TEXT(name), FMP_TEXT(name), FMP_TEXT(name), FMP_TEXT(name), FMP_TEXT("fix")});
+    fmp_table_row(tables, (fmp_cell[]){T(name), N(1), N(1), T(stack)});
+    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(1), T(name)});
+    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(1), T("")});
+    fmp_table_add(tables, "facilities", (fmp_cell[]){T(name), T(name), T(name), T(name), T("fix")});
     char *text = printed(tables);
     has(text, "    frame9 nnn");
     has(text, "    ... 10 more\n");
@@ -115,11 +119,11 @@ static void rows_are_bounded(void **state)
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "samples");
     for (int i = 0; i < FMP_SYSTEM_ROWS + 12; i++)
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(fmp_tables_text(tables, "row%d.", i)), FMP_NUMBER(1), FMP_NUMBER(1)});
+        fmp_table_row(tables, (fmp_cell[]){T(fmp_tables_text(tables, "row%d.", i)), N(1), N(1)});
     fmp_table_begin(tables, "leaks");
     for (int i = 0; i < FMP_SYSTEM_STACK_ROWS + 1; i++)
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(fmp_tables_text(tables, "leak%d.", i)), FMP_NUMBER(1), FMP_NUMBER(1),
-                                           FMP_TEXT("f")});
+        fmp_table_row(tables, (fmp_cell[]){T(fmp_tables_text(tables, "leak%d.", i)), N(1), N(1),
+                                           T("f")});
     char *text = printed(tables);
     has(text, "row14.");
     assert_null(strstr(text, "row15."));
@@ -144,11 +148,11 @@ static void facilities_come_with_their_remedies(void **state)
     };
     fmp_table_begin(tables, "facilities");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT(rows[i][0]), FMP_TEXT(rows[i][1]), FMP_TEXT(rows[i][2]),
-                                           FMP_TEXT(rows[i][3]), FMP_TEXT(rows[i][4])});
+        fmp_table_row(tables, (fmp_cell[]){T(rows[i][0]), T(rows[i][1]), T(rows[i][2]),
+                                           T(rows[i][3]), T(rows[i][4])});
     for (int i = 0; i < 12; i++)
-        fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("sample"), FMP_TEXT(fmp_tables_text(tables, "thing %d", i)),
-                                           FMP_TEXT("not permitted"), FMP_TEXT("no"), FMP_TEXT("ask")});
+        fmp_table_row(tables, (fmp_cell[]){T("sample"), T(fmp_tables_text(tables, "thing %d", i)),
+                                           T("not permitted"), T("no"), T("ask")});
     char *text = printed(tables);
     has(text, "  thing 0, thing 1, thing 2, thing 3, thing 4, thing 5, thing 6, thing 7, thing 8, thing 9,\n"
               "  thing 10, thing 11:\n    ask\n");
@@ -174,7 +178,7 @@ static void a_full_disk_is_an_error(void **state)
     if (!full)
         skip();
     fmp_tables *tables = fmp_tables_create();
-    fmp_table_add(tables, "samples", (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(1)});
+    fmp_table_add(tables, "samples", (fmp_cell[]){T("op"), N(1), N(1)});
     fmp_system_report *report = fmp_tables_finish(&tables);
     assert_int_equal(fmp_print_system_text(full, report), -1);
     fclose(full);
