@@ -31,7 +31,7 @@ static void zone_name(char *out, size_t size, const char *class_folder, const ch
         name[0] == '\0')
         snprintf(name, sizeof name, "%.40s", zone);
     const char *first = strchr(zone, ':'), *last = strrchr(zone, ':');
-    if (last != first && fmp_file_path(parent, "%s/%.*s", class_folder, (int)(last - zone), zone))
+    if (last && last != first && fmp_file_path(parent, "%s/%.*s", class_folder, (int)(last - zone), zone))
         fmp_file_line(parent, "name", outer, sizeof outer);
     snprintf(out, size, "%s%s%s%s", outer, outer[0] ? "/" : "", name, strstr(zone, "-mmio:") ? " by MMIO" : "");
 }
