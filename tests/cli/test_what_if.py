@@ -143,6 +143,8 @@ class Answers(Case):
             name = 'lanes' if stage['name'] in ('left mirror', 'right mirror') else stage['name']
             busy[name] = busy.get(name, 0) + stage['busy_seconds']
             told[name] = told.get(name, 0) + seconds
+        if disturbance(self.profile('base')) > DISTURBED:
+            self.skipTest(BUSY)  # a stage that waits for a processor between two operations is at work as well
         for name in busy:
             self.assertAlmostEqual(told[name] / busy[name], 1, delta=0.15, msg=name)
 

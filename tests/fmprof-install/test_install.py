@@ -18,6 +18,30 @@ HERE = Path(__file__).resolve().parent
 CC = os.environ["FMPROF_CC"]
 CXX = os.environ.get("CXX") or next((c for c in ("g++", "clang++", "c++") if shutil.which(c)), None)
 STRICT = ["-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
+SYSTEM_HEADERS = ("bridge.h", "system.h")  # of libfmprof-system
+WATCHED = """
+#include <fmprof/system.h>
+#include <math.h>
+#include <stdio.h>
+static double busy(void)
+{
+    FMP_SCOPE("TEST", "busy");
+    double sum = 0;
+    for (int i = 0; i < 3000000; i++)
+        sum += sin(i * 1e-3);
+    return sum;
+}
+int main(void)
+{
+    fmp_system *system = fmp_system_start(&(fmp_system_options){.facilities = FMP_SYSTEM_CPU});
+    if (isnan(busy()))
+        return 1;
+    fmp_system_report *report = fmp_system_stop(&system, 0);
+    const int status = report ? fmp_print_system_text(stdout, report) : -1;
+    fmp_system_report_free(&report);
+    return status != 0;
+}
+"""
 SYSTEM_LIBRARIES = re.compile(r"(lib(c|m|pthread|dl|gcc_s|stdc\+\+)|ld-linux[\w-]*|linux-vdso)\.so\.\d+")
 
 
@@ -131,16 +155,40 @@ class C(Installed):
         for word in self.pkg_config("--libs", "--static"):
             self.assertRegex(word, r"^(-L.*|-lfmprof|-lm|-pthread|-lpthread)$")
 
-    def test_library_exports_what_its_headers_declare(self):
-        lines = run("nm", "-D", "--defined-only", self.prefix / "lib" / "libfmprof.so", env=self.environment)
-        exported = {line.split()[-1] for line in lines.splitlines()}
-        declared = set()
-        for header in (self.prefix / "include" / "fmprof").glob("*.h"):
+    def exported(self, library):
+        lines = run("nm", "-D", "--defined-only", self.prefix / "lib" / library, env=self.environment)
+        return {line.split()[-1] for line in lines.splitlines()}
+
+    def declared(self, headers):
+        names = set()
+        for header in headers:
             text = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="utf-8"), flags=re.DOTALL)
             text = re.sub(r"\{[^{}]*\}", ";", text)  # bodies of inline functions, and structs
-            declared |= set(re.findall(r"^(?!static|#|typedef)\w[\w ]*[ *](fmp_\w+)\(", text, re.MULTILINE))
-        declared.add("fmp_switched_off")
-        self.assertEqual(sorted(declared), sorted(exported))
+            names |= set(re.findall(r"^(?!static|#|typedef)\w[\w ]*[ *](fmp_\w+)\(", text, re.MULTILINE))
+        return names
+
+    def test_libraries_export_what_their_headers_declare(self):
+        headers = set((self.prefix / "include" / "fmprof").glob("*.h"))
+        of_system = {header for header in headers if header.name in SYSTEM_HEADERS}
+        self.assertEqual(len(of_system), len(SYSTEM_HEADERS))
+        self.assertEqual(sorted(self.declared(headers - of_system) | {"fmp_switched_off"}),
+                         sorted(self.exported("libfmprof.so")))
+        self.assertEqual(sorted(self.declared(of_system)), sorted(self.exported("libfmprof-system.so")))
+
+    def test_a_program_watches_itself(self):
+        """By either kind of both libraries there is one profiler: the watch knows the program's scopes."""
+        source = self.folder / "watched.c"
+        source.write_text(WATCHED, encoding="utf-8")
+        for static in (False, True):
+            flags = run("pkg-config", "--cflags", "--libs", *(["--static"] if static else []), "fmprof-system",
+                        env=self.environment).split()
+            if static:  # the two archives; whatever they need is shared
+                flags = ["-l:lib%s.a" % word[2:] if word.startswith("-lfmprof") else word for word in flags]
+            program = self.folder / ("watched-static" if static else "watched")
+            run(CC, "-std=c17", *STRICT, source, "-o", program, *flags, "-lm", env=self.environment)
+            output = run(program, env=self.shared_environment)
+            self.assertRegex(output, r"(?m)^busy +1 ", output)
+            self.assertRegex(output, r"(?m)^cpu +CPU time of threads +on ", output)
 
     def test_each_header_compiles_alone(self):
         for header in (self.prefix / "include" / "fmprof").glob("*.h"):
