@@ -186,24 +186,61 @@ static void head(FILE *out, const fmp_table *table, const layout *l, bool utf8)
     fputc('\n', out);
 }
 
-/* A frame a line, cut in its middle where it is too long. */
+/* The length of the module's name in a frame without a function, "libx264.so.164+0x21d00"; 0: it has one. */
+static size_t nameless(const char *frame, size_t length)
+{
+    size_t digits = 0;
+    while (digits < length && strchr("0123456789abcdef", frame[length - 1 - digits]))
+        digits++;
+    const bool offset = digits > 0 && length > digits + 3 && memcmp(frame + length - digits - 3, "+0x", 3) == 0;
+    return offset ? length - digits - 3 : 0;
+}
+
+static size_t frame_length(const char *stack)
+{
+    return strcspn(stack, "\n");
+}
+
+static const char *after_frame(const char *stack)
+{
+    stack += frame_length(stack);
+    return stack + (*stack == '\n');
+}
+
+/* How many frames from here on are of one module and have no function: a library without symbols. */
+static int nameless_run(const char *stack)
+{
+    const size_t module = nameless(stack, frame_length(stack));
+    int run = 0;
+    for (const char *at = stack; module > 0 && *at; at = after_frame(at), run++)
+        if (nameless(at, frame_length(at)) != module || memcmp(at, stack, module) != 0)
+            break;
+    return run;
+}
+
+/* A frame a line, cut in its middle where it is too long; what has no names, in one line. */
 static void print_stack(FILE *out, const char *stack)
 {
     enum { INDENT = 4, FRAME_BYTES = 2048 };
     char frame[FRAME_BYTES];
-    int frames = 0, more = 0;
+    int lines = 0, more = 0;
     while (*stack) {
-        const size_t length = strcspn(stack, "\n"), size = length < sizeof frame ? length : sizeof frame - 1;
-        if (length > 0 && ++frames > FMP_SYSTEM_FRAMES) {
-            more++;
+        const int run = nameless_run(stack);
+        const size_t length = run > 1 ? nameless(stack, frame_length(stack)) : frame_length(stack);
+        if (length > 0 && ++lines > FMP_SYSTEM_FRAMES) {
+            more += run > 1 ? run : 1;
         } else if (length > 0) {
-            memcpy(frame, stack, size);
-            frame[size] = '\0';
             fprintf(out, "%*s", INDENT, "");
+            const int shown = (int)(length < FRAME_BYTES / 2 ? length : FRAME_BYTES / 2);
+            if (run > 1)
+                snprintf(frame, sizeof frame, "%.*s (%d calls without names)", shown, stack, run);
+            else
+                snprintf(frame, sizeof frame, "%.*s", shown, stack);
             print_text(out, frame, FMP_SYSTEM_COLUMNS - INDENT, false);
             fputc('\n', out);
         }
-        stack += length + (stack[length] == '\n');
+        for (int i = 0; i < (run > 1 ? run : 1); i++)
+            stack = after_frame(stack);
     }
     if (more > 0)
         fprintf(out, "%*s... %d more\n", INDENT, "", more);

@@ -76,6 +76,21 @@ static void figures_have_their_units(void **state)
     free(text);
 }
 
+/* A library without symbols says nothing by each of its frames. */
+static void frames_without_names_are_one_line(void **state)
+{
+    (void)state;
+    fmp_tables *tables = fmp_tables_create();
+    fmp_table_begin(tables, "leaks");
+    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(64),
+                                       FMP_TEXT("malloc (libc.so.6)\nlib.so.1+0x1f\nlib.so.1+0xfe61c0\nlib.so.1+0x2\n"
+                                                "lib.so.2+0x3\nmain (a.c:3)\n+0x12\na+0x\n0x55aa")});
+    char *text = printed(tables);
+    has(text, "\n    malloc (libc.so.6)\n    lib.so.1 (3 calls without names)\n    lib.so.2+0x3\n    main (a.c:3)\n"
+              "    +0x12\n    a+0x\n    0x55aa\n");
+    free(text);
+}
+
 static void foreign_text_is_harmless(void **state)
 {
     (void)state;
@@ -190,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_have_their_units),
+        cmocka_unit_test(frames_without_names_are_one_line),
         cmocka_unit_test(foreign_text_is_harmless),
         cmocka_unit_test(long_texts_fit),
         cmocka_unit_test(rows_are_bounded),
