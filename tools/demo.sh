@@ -38,4 +38,5 @@ The outputs and the report stand above; all of it is in $PWD/$OUT:
   demo_report.txt   the report above
 Look at demo_debug.mp4 first, then at demo_left_mirrored.mp4: the patient smiles on her left side only.
 Next: $BUILD/src/cli/facemirror YOUR_CLIP.mp4 -o results
+and to see what the machine did meanwhile: the same with --system
 END
