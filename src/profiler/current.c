@@ -2,15 +2,27 @@
 #include "fmprof/current.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "measure.h"
 #include "registry.h"
 
+/* FMP_OPERATION_OWN while the thread takes memory for the profiler. */
+static _Thread_local volatile uint32_t taking FMP_TLS_INITIAL_EXEC;
+
 uint32_t fmp_current_operation(void)
 {
     const fmp_recorder *recorder = fmp_this_recorder;
-    return recorder ? atomic_load_explicit(&recorder->operation, memory_order_relaxed) : 0;
+    return (recorder ? atomic_load_explicit(&recorder->operation, memory_order_relaxed) : 0) | taking;
+}
+
+void *fmp_own_memory(size_t size)
+{
+    taking = FMP_OPERATION_OWN; /* volatile: compilers think that no allocator looks at it */
+    void *memory = calloc(1, size);
+    taking = 0;
+    return memory;
 }
 
 uint32_t fmp_own_begin(void)

@@ -145,7 +145,7 @@ static void merge_cell(fmp_metric_cell *cell, uint32_t index, void *context)
 
 static fmp_recorder *new_recorder(void)
 {
-    fmp_recorder *recorder = calloc(1, sizeof *recorder);
+    fmp_recorder *recorder = fmp_own_memory(sizeof *recorder);
     if (recorder) {
         recorder->next = fmp_the_registry.recorders;
         fmp_the_registry.recorders = recorder;

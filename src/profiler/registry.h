@@ -133,6 +133,12 @@ extern FMP_HIDDEN fmp_registry fmp_the_registry;
 /* The calling thread's recorder, NULL before its first scope and after its end. */
 extern FMP_HIDDEN _Thread_local fmp_recorder *fmp_this_recorder FMP_TLS_INITIAL_EXEC;
 
+/*
+ * Memory of the profiler's own, zeroed, which free gives back; NULL: memory is out. Whoever watches the allocator
+ * sees FMP_OPERATION_OWN, on threads without a recorder too. Thread-safety: Safe.
+ */
+void *fmp_own_memory(size_t size);
+
 /* Starts the clock and the registry; cheap when that is done. Thread-safety: Safe. */
 void fmp_registry_init(void);
 

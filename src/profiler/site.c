@@ -65,7 +65,7 @@ static struct fmp_site *make_site(fmp_site_kind kind, const char *category, cons
         return NULL;
     /* A metric is a site and nothing else, so one size serves both. */
     struct fmp_metric *metric =
-        malloc(sizeof *metric + category_size + operation_size + unit_size);
+        fmp_own_memory(sizeof *metric + category_size + operation_size + unit_size);
     if (!metric)
         return NULL;
     char *text = (char *)(metric + 1);
@@ -153,7 +153,7 @@ const fmp_context *fmp_context_get(const char *prefix)
         context = context->next;
     size_t size = strlen(prefix) + 1;
     if (!context && size < SIZE_MAX / 2) {
-        context = malloc(sizeof *context + size);
+        context = fmp_own_memory(sizeof *context + size);
         if (context) {
             memcpy(context + 1, prefix, size);
             *context = (struct fmp_context){.index = registry->context_count++,
@@ -183,7 +183,7 @@ static fmp_derived_page *derived_page(struct fmp_site *site, uint32_t index, boo
     fmp_derived_page *page = atomic_load_explicit(slot, memory_order_acquire);
     for (uint32_t rest = index / FMP_DERIVED_PAGE_SIZE;; rest--) {
         if (!page && make) {
-            page = calloc(1, sizeof *page);
+            page = fmp_own_memory(sizeof *page);
             atomic_store_explicit(slot, page, memory_order_release);
         }
         if (!page || rest == 0)
@@ -196,7 +196,7 @@ static fmp_derived_page *derived_page(struct fmp_site *site, uint32_t index, boo
 static struct fmp_site *make_derived(struct fmp_site *site, const fmp_context *context)
 {
     size_t prefix = strlen(context->prefix), name = strlen(site->operation) + 1;
-    char *operation = malloc(prefix + name);
+    char *operation = fmp_own_memory(prefix + name);
     struct fmp_site *derived = NULL;
     pthread_mutex_lock(&fmp_the_registry.mutex);
     fmp_derived_page *page = derived_page(site, context->index, true);

@@ -115,7 +115,9 @@ static struct fmp_trace_ring *new_ring(struct fmp_trace_session *session)
 {
     size_t size = (sizeof(struct fmp_trace_ring) + RING_ALIGNMENT - 1) / RING_ALIGNMENT *
                   RING_ALIGNMENT;
+    const uint32_t operation = fmp_own_begin();
     struct fmp_trace_ring *ring = aligned_alloc(RING_ALIGNMENT, size);
+    fmp_own_end(operation);
     if (ring) {
         *ring = (struct fmp_trace_ring){.session = session, .next_of_session = session->rings};
         session->rings = ring;
