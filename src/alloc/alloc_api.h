@@ -23,12 +23,15 @@
 #include <stdint.h>
 
 #define FMP_ALLOC_SYMBOL "fmp_alloc_api"
-enum { FMP_ALLOC_VERSION = 1, FMP_ALLOC_DEPTH = 32, FMP_ALLOC_OPERATIONS = 4096 };
+enum { FMP_ALLOC_VERSION = 2, FMP_ALLOC_DEPTH = 32, FMP_ALLOC_OPERATIONS = 4096 };
+
+#define FMP_ALLOC_ASIDE UINT32_MAX
 
 typedef struct fmp_alloc_options {
     uint64_t interval;           /* bytes between samples in the mean; 0: 512 KiB; 1: every allocation, exactly */
     uint32_t (*operation)(void); /* what is open on the calling thread, 0: nothing; NULL: always 0. It may be called
-                                    at any allocation, so it must not wait; what it allocates itself is not counted */
+                                    at any allocation, so it must not wait; what it allocates itself is not counted.
+                                    FMP_ALLOC_ASIDE: nor is this allocation, which is not the program's */
     uint64_t memory_max;         /* bytes for stacks and live blocks; 0: 256 MiB */
     uint64_t seed;               /* of the sampling; 0: another one each time */
 } fmp_alloc_options;
@@ -44,6 +47,7 @@ typedef struct fmp_alloc_totals {
     uint64_t dropped_stacks;   /* samples without a stack, as memory_max was reached: in the totals alone */
     uint64_t dropped_live;     /* samples with a stack that are in no live figure and peak, likewise */
     uint64_t other_operations; /* allocations under operations from FMP_ALLOC_OPERATIONS - 1 on, counted as one */
+    bool fast;                 /* stacks are walked by libunwind, and not by the compiler's unwinder, which is slow */
 } fmp_alloc_totals;
 
 typedef struct fmp_alloc_operation {
@@ -58,6 +62,7 @@ typedef struct fmp_alloc_stack {
     const uintptr_t *frames; /* where calls return to, innermost first, none in this library; until clear */
     uint64_t samples;        /* allocations whose stack was taken: an estimate is off by about 1/sqrt(samples) */
     uint64_t count, bytes, live_count, live_bytes, peak_bytes;
+    uint64_t late_count, late_bytes; /* of the live ones, what was taken in the second half of the recording's time */
 } fmp_alloc_stack;
 
 typedef struct fmp_alloc_calls {

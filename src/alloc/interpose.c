@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc/callers.h"
 #include "alloc/recorder.h"
 
 /* Not in every C library's headers. */
@@ -326,6 +327,21 @@ FMP_EXPORTED void *pvalloc(size_t size)
         return out_of_memory();
     size = (size + page - 1) / page * page;
     return FMP_UNLIKELY(now()) ? told_aligned(real.memalign, page, size, FMP_RETURNS_TO) : real.memalign(page, size);
+}
+
+/* Not an allocator's, but walks of stacks depend on it. */
+FMP_EXPORTED int dlclose(void *library)
+{
+    static int (*_Atomic close_it)(void *);
+    int (*close)(void *) = atomic_load(&close_it);
+    if (!close) {
+        void *found = dlsym(RTLD_NEXT, "dlclose");
+        if (!found)
+            return -1;
+        memcpy(&close, &found, sizeof found);
+        atomic_store(&close_it, close);
+    }
+    return fmp_alloc_callers_close(close, library);
 }
 
 /* --- what the client calls -------------------------------------------------------------------------- */

@@ -106,3 +106,14 @@ bool fmp_live_remove(fmp_live *live, uintptr_t pointer, fmp_live_entry *out)
     pthread_mutex_unlock(&shard->lock);
     return there;
 }
+
+void fmp_live_each(fmp_live *live, void (*visit)(const fmp_live_entry *entry, void *context), void *context)
+{
+    for (fmp_live_shard *shard = live->shards; shard < live->shards + FMP_LIVE_SHARDS; shard++) {
+        pthread_mutex_lock(&shard->lock);
+        for (size_t i = 0; i < shard->capacity; i++)
+            if (shard->entries[i].pointer)
+                visit(&shard->entries[i], context);
+        pthread_mutex_unlock(&shard->lock);
+    }
+}

@@ -8,6 +8,7 @@ typedef struct fmp_live_entry {
     uintptr_t pointer; /* 0: a free slot */
     uint64_t size;
     fmp_stack_node *stack;
+    uint32_t taken; /* milliseconds since the recording began */
 } fmp_live_entry;
 
 enum { FMP_LIVE_SHARDS = 64 };
@@ -40,5 +41,7 @@ void fmp_live_end(fmp_live *live);
 bool fmp_live_add(fmp_live *live, const fmp_live_entry *entry, fmp_live_entry *replaced);
 /* Takes a block out; false: it is not there. Thread-safety: Safe. */
 bool fmp_live_remove(fmp_live *live, uintptr_t pointer, fmp_live_entry *out);
+/* All of them, in no order; visit must not call the table. Thread-safety: Safe. */
+void fmp_live_each(fmp_live *live, void (*visit)(const fmp_live_entry *entry, void *context), void *context);
 
 #endif

@@ -157,6 +157,26 @@ static bool take_out(fmp_alloc_recording *r, uintptr_t pointer, fmp_live_entry *
     return true;
 }
 
+/* Where reading the clock is cheap it is some milliseconds late, which is near enough. */
+static uint64_t now_ms(void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+    const clockid_t clock = CLOCK_MONOTONIC_COARSE;
+#else
+    const clockid_t clock = CLOCK_MONOTONIC;
+#endif
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* In 32 bits there is room for 49 days. */
+static uint32_t since_begin(const fmp_alloc_recording *r)
+{
+    const uint64_t ms = now_ms() - r->began_ms;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 static void sample(fmp_alloc_recording *r, uintptr_t pointer, size_t size, uint32_t operation, uintptr_t caller)
 {
     uintptr_t frames[FMP_ALLOC_DEPTH];
@@ -171,7 +191,8 @@ static void sample(fmp_alloc_recording *r, uintptr_t pointer, size_t size, uint3
     atomic_fetch_add_explicit(&stack->samples, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&stack->count, w.count, memory_order_relaxed);
     atomic_fetch_add_explicit(&stack->bytes, w.bytes, memory_order_relaxed);
-    if (!put(r, &(fmp_live_entry){.pointer = pointer, .size = size, .stack = stack})) {
+    const fmp_live_entry entry = {.pointer = pointer, .size = size, .stack = stack, .taken = since_begin(r)};
+    if (!put(r, &entry)) {
         atomic_fetch_add_explicit(&r->dropped_live, 1, memory_order_relaxed);
         return;
     }
@@ -218,6 +239,8 @@ void fmp_alloc_took(const void *pointer, size_t size, uintptr_t caller)
         begin(self, number);
     uint32_t (*ask)(void) = atomic_load_explicit(&current.operation, memory_order_relaxed);
     const uint32_t operation = ask ? ask() : 0;
+    if (FMP_UNLIKELY(operation == FMP_ALLOC_ASIDE))
+        return;
     fmp_alloc_count(self, operation, size);
     if (!atomic_load_explicit(&current.exact, memory_order_relaxed)) {
         self->countdown -= (int64_t)size + 1; /* no object is larger than half of the addresses */
@@ -301,6 +324,7 @@ static fmp_alloc_recording *create(const fmp_alloc_options *options)
     if (r->interval > INTERVAL_MAX)
         r->interval = INTERVAL_MAX;
     r->exact = r->interval == 1;
+    r->began_ms = now_ms();
     r->number = ++last_number;
     fmp_live_begin(&r->live, &r->pages);
     if (!fmp_stacks_begin(&r->stacks, &r->pages)) {
@@ -328,6 +352,7 @@ int fmp_alloc_start(const fmp_alloc_options *options)
     fmp_alloc_recording *r = create(options);
     if (!r)
         return ENOMEM;
+    fmp_alloc_callers_set_up();
     for (size_t i = 0; i < FILTER; i++)
         if (atomic_load_explicit(&filter[i], memory_order_relaxed))
             atomic_store_explicit(&filter[i], 0, memory_order_relaxed);
@@ -342,6 +367,21 @@ int fmp_alloc_start(const fmp_alloc_options *options)
     return 0;
 }
 
+typedef struct late {
+    const fmp_alloc_recording *recording;
+    uint32_t half; /* of its time */
+} late;
+
+static void add_late(const fmp_live_entry *entry, void *opaque)
+{
+    const late *l = opaque;
+    if (entry->taken <= l->half)
+        return;
+    const weight w = weight_of(l->recording, entry->size);
+    entry->stack->late_count += w.count;
+    entry->stack->late_bytes += w.bytes;
+}
+
 void fmp_alloc_stop(void)
 {
     fmp_alloc_recording *r = atomic_exchange(&current.now, NULL);
@@ -350,6 +390,8 @@ void fmp_alloc_stop(void)
     stopped = r;
     if (!fmp_alloc_threads_settle())
         stopped = NULL; /* a thread that was halted in the midst of it still uses it */
+    else
+        fmp_live_each(&r->live, add_late, &(late){r, since_begin(r) / 2});
 }
 
 void fmp_alloc_clear(void)
@@ -365,4 +407,5 @@ void fmp_alloc_forked(void)
     atomic_store(&current.now, NULL);
     stopped = NULL;
     fmp_alloc_threads_forked();
+    fmp_alloc_callers_forked();
 }

@@ -9,6 +9,7 @@ typedef struct fmp_alloc_recording {
     uint32_t number; /* from 1 */
     uint64_t interval;
     bool exact;
+    uint64_t began_ms;
     fmp_stacks stacks;
     fmp_live live;
     fmp_live_sum all;

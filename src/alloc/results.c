@@ -1,4 +1,5 @@
 /* What was recorded, in the terms of alloc_api.h. */
+#include "alloc/callers.h"
 #include "alloc/recording.h"
 
 static uint64_t whole(uint64_t count)
@@ -34,6 +35,7 @@ void fmp_alloc_read_totals(fmp_alloc_totals *out)
     out->memory = value(&r->pages.used) + sizeof *r + fmp_alloc_threads_memory();
     out->dropped_stacks = value(&r->dropped_stacks);
     out->dropped_live = value(&r->dropped_live);
+    out->fast = fmp_alloc_callers_fast();
 }
 
 void fmp_alloc_each_operation(void (*visit)(const fmp_alloc_operation *one, void *context), void *context)
@@ -68,7 +70,9 @@ static void visit_node(const fmp_stack_node *node, void *opaque)
                                  .bytes = value(&node->bytes),
                                  .live_count = whole(value(&node->live.count)),
                                  .live_bytes = value(&node->live.bytes),
-                                 .peak_bytes = value(&node->live.peak)};
+                                 .peak_bytes = value(&node->live.peak),
+                                 .late_count = whole(node->late_count),
+                                 .late_bytes = node->late_bytes};
     if (one.samples)
         v->visit(&one, v->context);
 }

@@ -21,6 +21,7 @@ typedef struct fmp_stack_node {
     uint32_t operation, depth;
     _Atomic(uint64_t) samples, count, bytes; /* count in 1 / FMP_LIVE_ONE */
     fmp_live_sum live;
+    uint64_t late_count, late_bytes; /* of the live ones: when the recording has stopped */
     uintptr_t frames[]; /* innermost first */
 } fmp_stack_node;
 

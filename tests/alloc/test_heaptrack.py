@@ -51,11 +51,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         theirs = under_heaptrack(program, folder)
     wrong = 0
-    # When threads peak together differs from run to run, and heaptrack shows three digits of it.
-    for what, tolerance in (("count", 0.01), ("bytes", 0.01), ("leaked", 0.01), ("peak", 0.1)):
+    for what in ("count", "bytes", "leaked", "peak"):
         off = abs(ours[what] - theirs[what]) / theirs[what]
         print(f"{what:8} {ours[what]:14.0f} heaptrack {theirs[what]:14.0f}  off by {100 * off:.4f} %")
-        wrong += off > tolerance
+        wrong += off > 0.01
     return 1 if wrong else 0
 
 

@@ -17,12 +17,10 @@
 
 #include <cmocka.h>
 
-#include "preloaded.h"
+#include "preloaded_stacks.h"
 
-static const fmp_alloc_calls *api;
 /* What the tests do is told from what cmocka does by its operation. Compilers think that malloc does not look at it. */
 static _Thread_local volatile uint32_t operation_now;
-static void *volatile kept; /* so that no compiler leaves an allocation out */
 
 static uint32_t ask_operation(void)
 {
@@ -49,12 +47,6 @@ static fmp_alloc_operation stop(uint32_t operation)
     fmp_alloc_operation one = {.operation = operation};
     api->each_operation(see, &one);
     return one;
-}
-
-static void *keep(void *pointer)
-{
-    kept = pointer;
-    return kept;
 }
 
 static void every_function_is_seen(void **state)
@@ -163,39 +155,6 @@ static void blocks_from_before_are_left_alone(void **state)
 
 /* --- stacks ----------------------------------------------------------------------------- */
 
-typedef struct search {
-    uintptr_t from, length; /* where the innermost frame returns to */
-    fmp_alloc_stack found;
-    uintptr_t frames[FMP_ALLOC_DEPTH];
-    size_t how_many;
-} search;
-
-static void see_stack(const fmp_alloc_stack *one, void *opaque)
-{
-    search *s = opaque;
-    if (one->frames[0] - s->from >= s->length)
-        return;
-    s->found = *one;
-    memcpy(s->frames, one->frames, one->frame_count * sizeof *one->frames);
-    s->how_many++;
-}
-
-static APART void *takes(size_t size)
-{
-    void *block = malloc(size);
-    kept = block;
-    return block;
-}
-
-static APART void *calls_itself(int depth)
-{
-    void *block = depth ? calls_itself(depth - 1) : takes(123);
-    kept = block;
-    return block;
-}
-
-enum { NEAR = 256 }; /* bytes of a small function */
-
 static void a_stack_begins_where_the_program_called(void **state)
 {
     (void)state;
@@ -232,11 +191,13 @@ static void same_stacks_are_one(void **state)
         free(deep[i]);
 }
 
+static void *plug; /* stays: what happens when it goes is tested below */
+
 static void libraries_that_are_loaded_later_are_seen(void **state)
 {
     (void)state;
     start(1, 0);
-    void *library = dlopen(getenv("TEST_PLUG"), RTLD_NOW);
+    void *library = plug = dlopen(getenv("TEST_PLUG"), RTLD_NOW);
     assert_non_null(library);
     void *symbol = dlsym(library, "plug_take");
     void *(*take)(size_t);
@@ -249,7 +210,18 @@ static void libraries_that_are_loaded_later_are_seen(void **state)
     api->each_stack(see_stack, &s);
     assert_int_equal(s.how_many, 1);
     free(block);
-    dlclose(library);
+}
+
+/* From here on stacks are walked by the compiler's unwinder. */
+static void a_library_goes(void **state)
+{
+    (void)state;
+    start(1, 0);
+    assert_int_equal(dlclose(plug), 0);
+    stop(0);
+    fmp_alloc_totals totals;
+    api->totals(&totals);
+    assert_false(totals.fast);
 }
 
 /* --- threads, forks, signals ------------------------------------------------------------------ */
@@ -463,6 +435,9 @@ int main(void)
         cmocka_unit_test(forks_record_for_themselves),
         cmocka_unit_test(memory_that_is_out_is_told_to_the_program_alone),
         cmocka_unit_test(signals_may_come_at_any_time),
+        cmocka_unit_test(a_library_goes),
+        cmocka_unit_test(threads_add_up),
+        cmocka_unit_test(forks_record_for_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -184,8 +185,10 @@ static void operations_beyond_the_last_are_one(void **state)
         operation_now = i;
         took((uintptr_t)(i + 1) * 16, 2, 7);
     }
-    operation_now = UINT32_MAX;
+    operation_now = UINT32_MAX - 1;
     took(0x10, 2, 7);
+    operation_now = FMP_ALLOC_ASIDE;
+    took(0x20, 2, 7);
     operation_now = 0;
     const fmp_alloc_totals t = stop();
     assert_int_equal(t.count, 1001);
@@ -291,6 +294,60 @@ static void samples_leave_nothing_behind(void **state)
     assert_int_equal(t.live_count, 0);
     assert_int_equal(t.live_bytes, 0);
     assert_near((double)t.peak_bytes, 2e6, 100 * sqrt(20000 * 2.1));
+    fmp_alloc_clear();
+}
+
+/* --- early and late ------------------------------------------------------------------ */
+
+static void pass(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static void late_blocks_are_told_apart(void **state)
+{
+    (void)state;
+    start(1, 0, 0);
+    for (uintptr_t i = 1; i <= 10; i++)
+        took(i * 16, 100, 1);
+    took(0x1000, 7, 2);
+    took(0x2000, 7, 3);
+    pass(100);
+    took(0x3000, 50, 1);
+    took(0x4000, 60, 1);
+    took(0x5000, 70, 1);
+    gives(0x5000);
+    gives(16);
+    moves(0x1000, 0, 0, false);     /* is as old as it was */
+    moves(0x2000, 0x6000, 9, true); /* is a new one */
+    stop();
+    wanted w = look_for(0, 1);
+    assert_int_equal(w.of_stack.live_count, 9 + 2 + 1);
+    assert_int_equal(w.of_stack.late_count, 2 + 1);
+    assert_int_equal(w.of_stack.late_bytes, 50 + 60 + 9);
+    w = look_for(0, 2);
+    assert_int_equal(w.of_stack.live_count, 1);
+    assert_int_equal(w.of_stack.late_count + w.of_stack.late_bytes, 0);
+    fmp_alloc_clear();
+}
+
+static void late_blocks_are_estimated_too(void **state)
+{
+    (void)state;
+    start(INTERVAL, 7, 0);
+    for (int i = 0; i < 2 * BLOCKS; i++) {
+        if (i == BLOCKS)
+            pass(200); /* more than filling takes */
+        took((uintptr_t)(i + 1) * 16, size_of(i % BLOCKS), 7);
+    }
+    pass(50);
+    double bytes = 0;
+    for (int i = 0; i < BLOCKS; i++)
+        bytes += (double)size_of(i);
+    stop();
+    const wanted w = look_for(0, 7);
+    assert_near((double)w.of_stack.late_count, BLOCKS, deviation(false, false));
+    assert_near((double)w.of_stack.late_bytes, bytes, deviation(true, false));
     fmp_alloc_clear();
 }
 
@@ -451,6 +508,8 @@ int main(void)
         cmocka_unit_test(operations_beyond_the_last_are_one),
         cmocka_unit_test(estimates_have_the_error_that_they_should),
         cmocka_unit_test(samples_leave_nothing_behind),
+        cmocka_unit_test(late_blocks_are_told_apart),
+        cmocka_unit_test(late_blocks_are_estimated_too),
         cmocka_unit_test(memory_has_an_end),
         cmocka_unit_test(a_table_of_blocks_keeps_them_all),
         cmocka_unit_test(many_threads_lose_nothing),

@@ -13,7 +13,9 @@
 
 #include "alloc/alloc_api.h"
 
-enum { THREADS = 4, ROUNDS = 30000, KEPT = 512 };
+enum { THREADS = 4, ROUNDS = 30000, KEPT = 512, LARGE = 4000000 };
+
+static pthread_barrier_t all_here;
 
 static void *deep(unsigned depth, size_t size)
 {
@@ -51,6 +53,11 @@ static void *work(void *opaque)
             *slot = strdup("some text that is copied");
         }
     }
+    /* The peak, at a moment that is the same however the threads run. */
+    pthread_barrier_wait(&all_here);
+    void *volatile large = malloc(LARGE);
+    pthread_barrier_wait(&all_here);
+    free(large);
     for (unsigned i = 0; i < KEPT; i += 2)
         free(kept[i]); /* the rest leaks */
     return NULL;
@@ -62,6 +69,8 @@ int main(void)
     if (api && api->start(&(fmp_alloc_options){.interval = 1}) != 0)
         return 1;
     pthread_t threads[THREADS];
+    if (pthread_barrier_init(&all_here, NULL, THREADS) != 0)
+        return 1;
     for (uintptr_t i = 0; i < THREADS; i++)
         if (pthread_create(&threads[i], NULL, work, (void *)(i + 1)) != 0)
             return 1;

@@ -44,6 +44,7 @@ need_packages() {
   need_library jansson libjansson-dev
   need_library libzip libzip-dev
   need_library libdw libdw-dev # call stacks with names, files and lines
+  need_library libunwind libunwind-dev # exact allocations at a fraction of the cost
   need_header sys/sdt.h systemtap-sdt-dev # scopes that perf, bpftrace and gdb can watch
   need_tool ffmpeg ffmpeg
   if ! onnxruntime_ready || ! models_ready; then need_tool npm npm; fi
