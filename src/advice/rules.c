@@ -69,7 +69,8 @@ const fm_threshold_spec fm_threshold_specs[FM_THRESHOLDS] = {
     [FM_RULE_HOT_FUNCTION] = {"hot-function", 20, "%", 0, 100, "a function takes more of the sampled CPU time"},
     [FM_RULE_SYSCALL_RATE] = {"syscall-rate", 100, "a frame", 0, 1e9, "an operation makes one system call more often"},
     [FM_RULE_KEPT_BLOCKS] = {"kept-blocks", 0.9, "a frame", 0, 1e9,
-        "more blocks of one call stack are not given back"},
+        "more blocks of one call stack, taken in the second half of the run for half of the frames, are not "
+        "given back"},
     [FM_RULE_ALLOCATION_RATE] = {"allocation-rate", 1000, "a frame", 0, 1e9, "an operation allocates more often"},
     [FM_RULE_MAJOR_FAULTS] = {"major-faults", 100, "faults", 0, 1e12, "more pages had to be read from the disk"},
 };

@@ -187,7 +187,7 @@ static void chatty(fm_advice *a)
 
 /* --- memory ------------------------------------------------------------------------- */
 
-/* A block that is kept for every frame is no cache. */
+/* What goes on being kept while frames come is no cache: those are filled in the first half of a run. */
 static void kept_blocks(fm_advice *a)
 {
     const fm_facts *f = &a->facts;
@@ -196,15 +196,15 @@ static void kept_blocks(fm_advice *a)
     if (!leaks || frames < f->rules->value[FM_RULE_TINY_FRAMES])
         return;
     for (size_t i = 0; i < leaks->row_count; i++) {
-        const double count = number(leaks, i, "count"), bytes = number(leaks, i, "bytes");
-        if (!(count > f->rules->value[FM_RULE_KEPT_BLOCKS] * frames))
+        const double count = number(leaks, i, "count"), late = number(leaks, i, "late_count");
+        if (!(late > f->rules->value[FM_RULE_KEPT_BLOCKS] * frames / 2))
             continue;
         const char *operation = text(leaks, i, "operation");
         fm_report_finding *finding = fm_finding_add(
             a, "kept-blocks", operation, FM_PRIORITY_MEDIUM,
             fm_advice_text(a, "%s keeps %.1f blocks a frame that are not given back", operation, count / frames),
-            fm_advice_text(a, "%.0f blocks, %.1f KiB in all, taken by %s.", count, bytes / 1024,
-                           top_of(a, text(leaks, i, "stack"))),
+            fm_advice_text(a, "%.0f blocks, %.1f KiB in all, %.0f of them in the second half of the time, by %s.",
+                           count, number(leaks, i, "bytes") / 1024, late, top_of(a, text(leaks, i, "stack"))),
             "What grows with the frames is a leak: a long clip ends without memory.");
         fm_finding_fix(finding, "--system=memory --system-alloc exact: every block, by call stack");
         without_gain(finding, "memory costs time only when it is out");

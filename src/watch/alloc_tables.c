@@ -22,7 +22,7 @@ typedef struct stack_list {
 /* What becomes a row. */
 typedef struct place {
     const char *operation, *stack;
-    uint64_t count, bytes, peak;
+    uint64_t count, bytes, peak, late_count, late_bytes;
 } place;
 
 static const char *operation_text(fmp_tables *tables, uint32_t operation)
@@ -104,15 +104,20 @@ static int by_bytes(const void *a, const void *b)
     return (x->bytes < y->bytes) - (x->bytes > y->bytes);
 }
 
+/* What goes on being taken comes first. */
 static int by_live(const void *a, const void *b)
 {
     const fmp_alloc_stack *x = a, *y = b;
+    if (x->late_bytes != y->late_bytes)
+        return x->late_bytes < y->late_bytes ? 1 : -1;
     return (x->live_bytes < y->live_bytes) - (x->live_bytes > y->live_bytes);
 }
 
 static int place_by_bytes(const void *a, const void *b)
 {
     const place *x = a, *y = b;
+    if (x->late_bytes != y->late_bytes)
+        return x->late_bytes < y->late_bytes ? 1 : -1;
     return (x->bytes < y->bytes) - (x->bytes > y->bytes);
 }
 
@@ -124,6 +129,8 @@ static size_t add_place(place *places, size_t count, const place *one)
             continue;
         places[i].count += one->count;
         places[i].bytes += one->bytes;
+        places[i].late_count += one->late_count;
+        places[i].late_bytes += one->late_bytes;
         if (one->peak > places[i].peak)
             places[i].peak = one->peak;
         return count;
@@ -143,7 +150,9 @@ static size_t find_places(fmp_tables *tables, fmp_symbols *symbols, const stack_
                            .stack = stack_text(tables, symbols, s, &room),
                            .count = live ? s->live_count : s->count,
                            .bytes = live ? s->live_bytes : s->bytes,
-                           .peak = s->peak_bytes};
+                           .peak = s->peak_bytes,
+                           .late_count = live ? s->late_count : 0,
+                           .late_bytes = live ? s->late_bytes : 0};
         if (one.count != 0 || one.bytes != 0)
             count = add_place(places, count, &one);
     }
@@ -166,8 +175,8 @@ static void add_stacks(fmp_tables *tables, fmp_symbols *symbols, stack_list *lis
     count = find_places(tables, symbols, list, true, places);
     for (const place *p = places; p < places + count; p++)
         fmp_table_add(tables, "leaks",
-                      (fmp_cell[]){FMP_TEXT(p->operation), FMP_NUMBER(p->count), FMP_NUMBER(p->bytes),
-                                   FMP_TEXT(p->stack)});
+                      (fmp_cell[]){FMP_TEXT(p->operation), FMP_NUMBER(p->count), FMP_NUMBER(p->late_count),
+                                   FMP_NUMBER(p->bytes), FMP_TEXT(p->stack)});
 }
 
 bool fmp_alloc_tables(const fmp_alloc_calls *api, fmp_tables *tables)

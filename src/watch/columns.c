@@ -94,6 +94,7 @@ static const fmp_column allocation_stacks[] = {
 static const fmp_column leaks[] = {
     KEY("operation", "Operation"),
     SUM("count", "Blocks", COUNT),
+    SUM("late_count", "Taken late", COUNT),
     SUM("bytes", "Bytes", BYTES),
     KEY("stack", "Stack, innermost first"),
 };
@@ -160,7 +161,9 @@ const fmp_table fmp_known_tables[] = {
     TABLE(allocations, "Allocations by operation",
           "By the scope that was open when the block was taken; live: not given back when the watch ended."),
     TABLE(allocation_stacks, "Allocations by call stack", ""),
-    TABLE(leaks, "Not given back at the end", "Caches and tables that live until the process ends are among them."),
+    TABLE(leaks, "Not given back at the end",
+          "Late: in the second half of the watch. What goes on being taken is a leak more probably; what is taken "
+          "once, while models open, is a cache."),
     TABLE(samples, "CPU time by operation, sampled", ""),
     TABLE(functions, "Functions that took CPU time", "Self: in the function itself; total: with what it called."),
     TABLE(syscalls, "System calls",

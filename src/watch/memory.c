@@ -41,6 +41,13 @@ static void says_why_not(fmp_tables *tables)
 #endif
 }
 
+/* What the profiler takes for itself is not the program's. */
+static uint32_t operation_of_program(void)
+{
+    const uint32_t operation = fmp_current_operation();
+    return operation & FMP_OPERATION_OWN ? FMP_ALLOC_ASIDE : operation;
+}
+
 /* NULL: not recorded; the table then says why. */
 static const fmp_alloc_calls *start_recording(const fmp_system_options *options, fmp_tables *tables)
 {
@@ -54,7 +61,7 @@ static const fmp_alloc_calls *start_recording(const fmp_system_options *options,
              "name libfmprof-alloc.so first in LD_PRELOAD, or link the program without that allocator");
         return NULL;
     }
-    const fmp_alloc_options wanted = {.interval = options->allocation_interval, .operation = fmp_current_operation};
+    const fmp_alloc_options wanted = {.interval = options->allocation_interval, .operation = operation_of_program};
     const int error = api->start(&wanted);
     if (error)
         says(tables, FMP_STATE_NOT_HERE,
@@ -92,8 +99,9 @@ static void says_what_was_recorded(const fmp_alloc_totals *t, fmp_tables *tables
     const char *symbols = stacks ? fmp_symbols_source() : "none: memory is out";
     if (t->interval == 1)
         says(tables, FMP_STATE_ON,
-             fmp_tables_text(tables, "libfmprof-alloc.so, every allocation (%.1f MiB of its own); symbols: %s", mib,
-                             symbols),
+             fmp_tables_text(tables,
+                             "libfmprof-alloc.so, every allocation (%.1f MiB of its own); stacks: %s; symbols: %s", mib,
+                             t->fast ? "libunwind" : "the compiler's unwinder, which is slow", symbols),
              "");
     else
         says(tables, FMP_STATE_ON,

@@ -83,11 +83,16 @@ static void test_kept_blocks(void **state)
     (void)state;
     sample s;
     start(&s);
-    watched(&s, "leaks", ROW(T("mirror"), N(2000), N(64000), T("plant (plant.c:12)\nmain (plant.c:40)")));
+    watched(&s, "leaks", ROW(T("mirror"), N(2000), N(451), N(64000), T("plant (plant.c:12)\nmain (plant.c:40)")));
     const fm_report_finding *one = finding(advise(&s), "kept-blocks");
     assert_non_null(strstr(one->title, "2.0 blocks a frame"));
-    assert_non_null(strstr(one->evidence, "taken by plant (plant.c:12) < main (plant.c:40)."));
-    watched(&s, "leaks", ROW(T("mirror"), N(899), N(1e9), T("a cache")));
+    assert_non_null(strstr(one->evidence, "by plant (plant.c:12) < main (plant.c:40)."));
+    assert_non_null(strstr(one->evidence, "2000 blocks, 62.5 KiB in all, 451 of them in the second half"));
+    watched(&s, "leaks", ROW(T("(no scope)"), N(1000), N(500), N(1e9), T("on a thread without scopes")));
+    assert_int_equal(count_of(advise(&s), "kept-blocks"), 1);
+    watched(&s, "leaks", ROW(T("mirror"), N(1e6), N(450), N(1e9), T("a cache")));
+    assert_int_equal(count_of(advise(&s), "kept-blocks"), 0);
+    watched(&s, "leaks", ROW(T("mirror"), N(1e6), N(NAN), N(1e9), T("not known")));
     assert_int_equal(count_of(advise(&s), "kept-blocks"), 0);
     finish(&s);
 }

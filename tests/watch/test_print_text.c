@@ -64,7 +64,7 @@ static void figures_have_their_units(void **state)
     fmp_table_row(tables, (fmp_cell[]){T("card"), N(4), N(3), N(1), N(3u << 29),
                                        N(NAN), N(71)});
     fmp_table_begin(tables, "leaks");
-    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(-2048), T("a")});
+    fmp_table_row(tables, (fmp_cell[]){T("op"), N(3), N(2), N(-2048), T("a")});
     char *text = printed(tables);
     has(text, "package  2.000s   25.0 J     12.5 W   1000  25.0 mJ\n");
     has(text, "rack     2.000s   4.4 kJ     2.2 kW      0        -\n");
@@ -72,7 +72,7 @@ static void figures_have_their_units(void **state)
     has(text, "spark    1.000s 125.0 uJ   125.0 uW      1 125.0 uJ\n");
     /* Memory, of which nothing is known, is left out. */
     has(text, "card    4.000s 3.000s 75.0%   100.0%     1.5 GiB     71\n");
-    has(text, "op             1 -2.0 KiB\n    a\n");
+    has(text, "op             3          2 -2.0 KiB\n    a\n");
     free(text);
 }
 
@@ -82,7 +82,7 @@ static void frames_without_names_are_one_line(void **state)
     (void)state;
     fmp_tables *tables = fmp_tables_create();
     fmp_table_begin(tables, "leaks");
-    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(64),
+    fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(0), FMP_NUMBER(64),
                                        FMP_TEXT("malloc (libc.so.6)\nlib.so.1+0x1f\nlib.so.1+0xfe61c0\nlib.so.1+0x2\n"
                                                 "lib.so.2+0x3\nmain (a.c:3)\n+0x12\na+0x\n0x55aa")});
     char *text = printed(tables);
@@ -118,9 +118,9 @@ static void long_texts_fit(void **state)
     fmp_table_begin(tables, "functions");
     fmp_table_row(tables, (fmp_cell[]){T(name), N(1), N(1), N(1), T(name), T(name)});
     fmp_table_begin(tables, "leaks");
-    fmp_table_row(tables, (fmp_cell[]){T(name), N(1), N(1), T(stack)});
-    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(1), T(name)});
-    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(1), T("")});
+    fmp_table_row(tables, (fmp_cell[]){T(name), N(1), N(1), N(1), T(stack)});
+    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(1), N(1), T(name)});
+    fmp_table_row(tables, (fmp_cell[]){T("op"), N(1), N(1), N(1), T("")});
     fmp_table_add(tables, "facilities", (fmp_cell[]){T(name), T(name), T(name), T(name), T("fix")});
     char *text = printed(tables);
     has(text, "    frame9 nnn");
@@ -138,7 +138,7 @@ static void rows_are_bounded(void **state)
         fmp_table_row(tables, (fmp_cell[]){T(fmp_tables_text(tables, "row%d.", i)), N(1), N(1)});
     fmp_table_begin(tables, "leaks");
     for (int i = 0; i < FMP_SYSTEM_STACK_ROWS + 1; i++)
-        fmp_table_row(tables, (fmp_cell[]){T(fmp_tables_text(tables, "leak%d.", i)), N(1), N(1),
+        fmp_table_row(tables, (fmp_cell[]){T(fmp_tables_text(tables, "leak%d.", i)), N(1), N(1), N(1),
                                            T("f")});
     char *text = printed(tables);
     has(text, "row14.");

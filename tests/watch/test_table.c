@@ -43,7 +43,8 @@ static void impossible_numbers_are_not_known(void **state)
     fmp_table_begin(tables, "threads");
     fmp_table_row(tables, (fmp_cell[]){FMP_TEXT("t"), FMP_NUMBER(-1e-9), FMP_NUMBER(INFINITY), FMP_NUMBER(1e10),
                                        FMP_NUMBER(12.6), FMP_NUMBER(-1), FMP_NUMBER(1e19), FMP_NUMBER(-0.0)});
-    fmp_table_add(tables, "leaks", (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(-4096.4), FMP_TEXT("a\nb")});
+    fmp_table_add(tables, "leaks", (fmp_cell[]){FMP_TEXT("op"), FMP_NUMBER(1), FMP_NUMBER(0), FMP_NUMBER(-4096.4),
+                                                FMP_TEXT("a\nb")});
     fmp_system_report *report = fmp_tables_finish(&tables);
     const fmp_table *threads = fmp_system_table(report, "threads"), *leaks = fmp_system_table(report, "leaks");
     static const char *const unknown[] = {"wall_seconds", "cpu_seconds", "utilisation", "ready_seconds",
