@@ -1,5 +1,6 @@
 #include "watch/alloc_tables.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,11 @@ typedef struct stack_list {
 typedef struct place {
     const char *operation, *stack;
     uint64_t count, bytes, peak, late_count, late_bytes;
+    double late_seen; /* of the late ones: whose stack was taken, about */
 } place;
+
+/* Fewer late samples than this are chance, however many blocks they stand for. */
+enum { LATE_SEEN_LEAST = 3 };
 
 static const char *operation_text(fmp_tables *tables, uint32_t operation)
 {
@@ -131,6 +136,7 @@ static size_t add_place(place *places, size_t count, const place *one)
         places[i].bytes += one->bytes;
         places[i].late_count += one->late_count;
         places[i].late_bytes += one->late_bytes;
+        places[i].late_seen += one->late_seen;
         if (one->peak > places[i].peak)
             places[i].peak = one->peak;
         return count;
@@ -152,12 +158,20 @@ static size_t find_places(fmp_tables *tables, fmp_symbols *symbols, const stack_
                            .bytes = live ? s->live_bytes : s->bytes,
                            .peak = s->peak_bytes,
                            .late_count = live ? s->late_count : 0,
-                           .late_bytes = live ? s->late_bytes : 0};
+                           .late_bytes = live ? s->late_bytes : 0,
+                           .late_seen = s->count ? (double)s->late_count * (double)s->samples / (double)s->count : 0};
         if (one.count != 0 || one.bytes != 0)
             count = add_place(places, count, &one);
     }
     qsort(places, count, sizeof *places, place_by_bytes);
     return count < ROWS ? count : ROWS;
+}
+
+/* Not known where a sample or two would have to tell it. */
+static double late_count(const place *p)
+{
+    const bool estimated = p->late_seen < 0.99 * (double)p->late_count;
+    return estimated && p->late_seen < LATE_SEEN_LEAST - 0.5 ? (double)NAN : (double)p->late_count;
 }
 
 static void add_stacks(fmp_tables *tables, fmp_symbols *symbols, stack_list *list)
@@ -175,7 +189,7 @@ static void add_stacks(fmp_tables *tables, fmp_symbols *symbols, stack_list *lis
     count = find_places(tables, symbols, list, true, places);
     for (const place *p = places; p < places + count; p++)
         fmp_table_add(tables, "leaks",
-                      (fmp_cell[]){FMP_TEXT(p->operation), FMP_NUMBER(p->count), FMP_NUMBER(p->late_count),
+                      (fmp_cell[]){FMP_TEXT(p->operation), FMP_NUMBER(p->count), FMP_NUMBER(late_count(p)),
                                    FMP_NUMBER(p->bytes), FMP_TEXT(p->stack)});
 }
 

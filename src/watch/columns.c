@@ -162,8 +162,8 @@ const fmp_table fmp_known_tables[] = {
           "By the scope that was open when the block was taken; live: not given back when the watch ended."),
     TABLE(allocation_stacks, "Allocations by call stack", ""),
     TABLE(leaks, "Not given back at the end",
-          "Late: in the second half of the watch. What goes on being taken is a leak more probably; what is taken "
-          "once, while models open, is a cache."),
+          "Late: in the second half of the watch; - where too few samples tell. What goes on being taken is a leak more "
+          "probably; what is taken once, while models open, is a cache."),
     TABLE(samples, "CPU time by operation, sampled", ""),
     TABLE(functions, "Functions that took CPU time", "Self: in the function itself; total: with what it called."),
     TABLE(syscalls, "System calls",
