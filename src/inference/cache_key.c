@@ -7,6 +7,10 @@
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
+#if (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__))
+#include <cpuid.h>
+#define HAS_CPUID 1
+#endif
 
 /* To be raised when the entries' format or the options of our sessions change. */
 enum { CACHE_FORMAT = 1 };
@@ -104,6 +108,24 @@ static bool put_processor(FILE *stream)
 }
 #endif
 
+/*
+ * What the instruction itself says, by which the runtime chooses: under valgrind, an emulator or a translator the system
+ * tells of one processor and the program runs on another. Leaves 1 and 7 (Intel, Software Developer's Manual, CPUID).
+ */
+static void put_instruction(FILE *stream)
+{
+#ifdef HAS_CPUID
+    unsigned a, b, c, d;
+    if (__get_cpuid(1, &a, &b, &c, &d)) /* a and b are not the same on all processors of a machine */
+        fprintf(stream, "cpuid 1 %08x %08x\n", c, d);
+    for (unsigned sub = 0; sub < 2; sub++)
+        if (__get_cpuid_count(7, sub, &a, &b, &c, &d))
+            fprintf(stream, "cpuid 7.%u %08x %08x %08x %08x\n", sub, a, b, c, d);
+#else
+    (void)stream;
+#endif
+}
+
 bool fm_cache_processor(char out[FM_SHA256_HEX])
 {
     char *text = NULL;
@@ -112,5 +134,6 @@ bool fm_cache_processor(char out[FM_SHA256_HEX])
     if (!stream)
         return false;
     const bool any = put_processor(stream);
+    put_instruction(stream);
     return hash_stream(stream, &text, &size, out) && any;
 }

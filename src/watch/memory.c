@@ -26,7 +26,7 @@ static void says_why_not(fmp_tables *tables)
     const char *checker = fmp_alloc_checker(), *failure = fmp_alloc_preload_failure();
     if (checker) {
         says(tables, FMP_STATE_NOT_HERE, fmp_tables_text(tables, "the program's allocator is that of %s", checker),
-             "run it without");
+             fmp_tables_text(tables, "run it without %s", checker));
         return;
     }
 #ifdef __linux__
