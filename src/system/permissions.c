@@ -70,7 +70,7 @@ static void check_perf(const fm_probes *p, fm_perf_event event, fm_check *c)
 
 static void check_energy(const fm_probes *p, fm_check *c)
 {
-    *c = (fm_check){.id = "energy", .name = "energy (RAPL)"};
+    *c = (fm_check){.id = "energy", .name = "RAPL (energy)"};
     if (!fm_system_exists(p->root, ENERGY)) {
         say(c, FM_CHECK_ABSENT, "this machine has no energy counter in /sys/class/powercap");
     } else if (!fm_system_readable(p->root, ENERGY)) {
@@ -85,7 +85,7 @@ static void check_energy(const fm_probes *p, fm_check *c)
 static void check_ptrace(const fm_probes *p, fm_check *c)
 {
     int64_t scope;
-    *c = (fm_check){.id = "ptrace", .name = "tracing processes"};
+    *c = (fm_check){.id = "ptrace", .name = "tracing (syscalls)"};
     if (!fm_system_exists(p->root, "/proc/self")) {
         say(c, FM_CHECK_ABSENT, "not known on this system");
         return;
@@ -101,23 +101,9 @@ static void check_ptrace(const fm_probes *p, fm_check *c)
         advise(c, "sudo sysctl kernel.yama.ptrace_scope=1");
 }
 
-static void check_seccomp(const fm_probes *p, fm_check *c)
-{
-    *c = (fm_check){.id = "seccomp_notify", .name = "system call notes"};
-    const int error = p->seccomp_notify();
-    if (error == 0)
-        say(c, FM_CHECK_OK, "seccomp filters can notify a watcher");
-    else if (error == EPERM || error == EACCES)
-        say(c, FM_CHECK_DENIED, "refused: %s", strerror(error));
-    else
-        say(c, FM_CHECK_ABSENT, "this kernel has no seccomp notification (%s)", strerror(error));
-    if (c->state == FM_CHECK_DENIED)
-        advise(c, "start the container with --security-opt seccomp=unconfined");
-}
-
 static void check_nvml(const fm_probes *p, fm_check *c)
 {
-    *c = (fm_check){.id = "nvml", .name = "NVIDIA GPU (NVML)"};
+    *c = (fm_check){.id = "nvml", .name = "NVIDIA (gpu)"};
     if (p->has_library("libnvidia-ml.so.1"))
         say(c, FM_CHECK_OK, "libnvidia-ml.so.1 is there");
     else if (fm_system_exists(p->root, "/proc/driver/nvidia/version"))
@@ -130,15 +116,14 @@ static void check_nvml(const fm_probes *p, fm_check *c)
 
 void fm_permissions_check(const fm_probes *p, fm_check out[FM_PERMISSIONS])
 {
-    out[1] = (fm_check){.id = "perf_task_clock", .name = "software events"};
+    out[1] = (fm_check){.id = "perf_task_clock", .name = "CPU clock (sample)"};
     check_perf(p, FM_PERF_TASK_CLOCK, &out[1]);
     check_paranoid(p, out[1].state == FM_CHECK_OK, &out[0]);
     out[2] = (fm_check){.id = "perf_cycles", .name = "hardware cycles"};
     check_perf(p, FM_PERF_CYCLES, &out[2]);
     check_energy(p, &out[3]);
     check_ptrace(p, &out[4]);
-    check_seccomp(p, &out[5]);
-    check_nvml(p, &out[6]);
+    check_nvml(p, &out[5]);
 }
 
 const char *fm_check_state_name(fm_check_state state)

@@ -2,7 +2,8 @@
  * What this machine lets a program measure beyond itself: performance
  * counters, energy, other processes, system calls, the GPU. Every question is
  * put by doing it (an event is opened and closed again), never by a guess
- * from a setting alone; nothing is changed.
+ * from a setting alone; nothing is changed. It is what `run --system` needs,
+ * whose facility stands in the name.
  *
  * Thread-safety: Safe.
  */
@@ -32,17 +33,15 @@ typedef struct fm_probes {
     const char *root; /* see files.h */
     /* 0, or the errno with which the kernel refuses the event, of this thread, in user mode alone. */
     int (*open_perf)(fm_perf_event event);
-    /* 0, or the errno with which the kernel says that filters cannot notify. */
-    int (*seccomp_notify)(void);
     bool (*has_library)(const char *name); /* that can be loaded */
 } fm_probes;
 
 /* This machine. */
 fm_probes fm_probes_real(void);
 
-enum { FM_PERMISSIONS = 7 };
+enum { FM_PERMISSIONS = 6 };
 
-/* In the order: perf_paranoid, perf_task_clock, perf_cycles, energy, ptrace, seccomp_notify, nvml. */
+/* In the order: perf_paranoid, perf_task_clock, perf_cycles, energy, ptrace, nvml. */
 void fm_permissions_check(const fm_probes *probes, fm_check out[FM_PERMISSIONS]);
 
 /* "ok", "absent", "denied". */

@@ -7,8 +7,6 @@
 
 #if defined(__linux__)
 #include <linux/perf_event.h>
-#include <linux/seccomp.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 
 static int open_perf(fm_perf_event event)
@@ -27,25 +25,10 @@ static int open_perf(fm_perf_event event)
     close((int)fd);
     return 0;
 }
-
-static int seccomp_notify(void)
-{
-#if defined(SECCOMP_GET_ACTION_AVAIL) && defined(SECCOMP_RET_USER_NOTIF)
-    const uint32_t action = SECCOMP_RET_USER_NOTIF;
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ? 0 : errno;
-#else
-    return ENOSYS;
-#endif
-}
 #else
 static int open_perf(fm_perf_event event)
 {
     (void)event;
-    return ENOSYS;
-}
-
-static int seccomp_notify(void)
-{
     return ENOSYS;
 }
 #endif
@@ -60,5 +43,5 @@ static bool has_library(const char *name)
 
 fm_probes fm_probes_real(void)
 {
-    return (fm_probes){"", open_perf, seccomp_notify, has_library};
+    return (fm_probes){"", open_perf, has_library};
 }

@@ -11,7 +11,7 @@ PLUGIN = os.environ.get('FACEMIRROR_EP_LIBRARY') or os.environ.get('FACEMIRROR_E
 SHIM = os.environ.get('FACEMIRROR_EP_SHIM', '')
 
 PROVIDERS = ['cpu', 'coreml', 'tensorrt_rtx', 'tensorrt', 'cuda', 'migraphx', 'qnn', 'openvino', 'webgpu', 'xnnpack']
-CHECKS = ['perf_paranoid', 'perf_task_clock', 'perf_cycles', 'energy', 'ptrace', 'seccomp_notify', 'nvml']
+CHECKS = ['perf_paranoid', 'perf_task_clock', 'perf_cycles', 'energy', 'ptrace', 'nvml']
 SECTIONS = ['Program', 'Inference', 'Models', 'Video', 'Machine', 'Measuring the system', 'Verdict']
 
 

@@ -196,17 +196,12 @@ static void test_containers(void **state)
 
 /* --- what is permitted --------------------------------------------------------------- */
 
-static int task_clock_error, cycles_error, seccomp_error;
+static int task_clock_error, cycles_error;
 static bool library_there;
 
 static int fake_perf(fm_perf_event event)
 {
     return event == FM_PERF_CYCLES ? cycles_error : task_clock_error;
-}
-
-static int fake_seccomp(void)
-{
-    return seccomp_error;
 }
 
 static bool fake_library(const char *name)
@@ -217,7 +212,7 @@ static bool fake_library(const char *name)
 
 static void check(fm_check out[FM_PERMISSIONS])
 {
-    fm_permissions_check(&(fm_probes){root, fake_perf, fake_seccomp, fake_library}, out);
+    fm_permissions_check(&(fm_probes){root, fake_perf, fake_library}, out);
     for (int i = 0; i < FM_PERMISSIONS; i++) {
         assert_true(out[i].id[0] && out[i].name[0] && out[i].detail[0]);
         assert_true(out[i].state == FM_CHECK_DENIED || !out[i].fix[0]); /* nothing to mend in what works */
@@ -237,7 +232,7 @@ static void test_all_permitted(void **state)
 {
     (void)state;
     fm_check checks[FM_PERMISSIONS];
-    task_clock_error = cycles_error = seccomp_error = 0;
+    task_clock_error = cycles_error = 0;
     library_there = true;
     new_tree();
     put("/proc/sys/kernel/perf_event_paranoid", "-1\n");
@@ -257,7 +252,6 @@ static void test_denied_by_settings(void **state)
     (void)state;
     fm_check checks[FM_PERMISSIONS];
     task_clock_error = cycles_error = EACCES;
-    seccomp_error = EPERM;
     library_there = false;
     new_tree();
     put("/proc/sys/kernel/perf_event_paranoid", "3\n");
@@ -298,7 +292,7 @@ static void test_absent(void **state)
 {
     (void)state;
     fm_check checks[FM_PERMISSIONS];
-    task_clock_error = seccomp_error = ENOSYS;
+    task_clock_error = ENOSYS;
     cycles_error = ENOENT;
     library_there = false;
     new_tree();
