@@ -20,6 +20,7 @@ typedef struct search {
     fmp_alloc_stack found;
     uintptr_t frames[FMP_ALLOC_DEPTH];
     size_t how_many;
+    uint64_t allocations;
 } search;
 
 static void see_stack(const fmp_alloc_stack *one, void *opaque)
@@ -30,6 +31,7 @@ static void see_stack(const fmp_alloc_stack *one, void *opaque)
     s->found = *one;
     memcpy(s->frames, one->frames, one->frame_count * sizeof *one->frames);
     s->how_many++;
+    s->allocations += one->count;
 }
 
 static APART void *takes(size_t size)

@@ -312,7 +312,7 @@ static void late_blocks_are_told_apart(void **state)
         took(i * 16, 100, 1);
     took(0x1000, 7, 2);
     took(0x2000, 7, 3);
-    pass(100);
+    pass(300);
     took(0x3000, 50, 1);
     took(0x4000, 60, 1);
     took(0x5000, 70, 1);
@@ -337,10 +337,10 @@ static void late_blocks_are_estimated_too(void **state)
     start(INTERVAL, 7, 0);
     for (int i = 0; i < 2 * BLOCKS; i++) {
         if (i == BLOCKS)
-            pass(200); /* more than filling takes */
+            pass(400); /* more than filling takes */
         took((uintptr_t)(i + 1) * 16, size_of(i % BLOCKS), 7);
     }
-    pass(50);
+    pass(100);
     double bytes = 0;
     for (int i = 0; i < BLOCKS; i++)
         bytes += (double)size_of(i);

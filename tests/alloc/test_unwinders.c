@@ -71,6 +71,47 @@ static void the_loader_may_be_busy(void **state)
     api->stop();
 }
 
+/* --- thread ends --------------------------------------------------------------------- */
+
+static pthread_key_t at_end;
+
+/* Of all rounds of destructors, and after others of the last round. */
+static void take_at_end(void *rounds)
+{
+    free(takes(10));
+    if (rounds != (void *)1)
+        pthread_setspecific(at_end, (char *)rounds - 1);
+}
+
+static void *ends_slowly(void *opaque)
+{
+    free(takes(20));
+    pthread_setspecific(at_end, (void *)(uintptr_t)sysconf(_SC_THREAD_DESTRUCTOR_ITERATIONS));
+    return opaque;
+}
+
+static void threads_may_allocate_until_their_end(void **state)
+{
+    (void)state;
+    enum { THREADS = 16, TIMES = 20 };
+    start();
+    assert_int_equal(pthread_key_create(&at_end, take_at_end), 0); /* behind the key of libunwind */
+    for (int i = 0; i < TIMES; i++) {
+        pthread_t threads[THREADS];
+        for (size_t j = 0; j < THREADS; j++)
+            assert_int_equal(pthread_create(&threads[j], NULL, ends_slowly, NULL), 0);
+        for (size_t j = 0; j < THREADS; j++)
+            pthread_join(threads[j], NULL);
+    }
+    api->stop();
+    pthread_key_delete(at_end);
+    search s = {.from = (uintptr_t)takes, .length = NEAR};
+    api->each_stack(see_stack, &s);
+    assert_int_equal(s.allocations, THREADS * TIMES * (1 + (uint64_t)sysconf(_SC_THREAD_DESTRUCTOR_ITERATIONS)));
+}
+
+/* --- libraries that go ------------------------------------------------------------------ */
+
 static APART uintptr_t take_by(void *library, size_t size)
 {
     void *symbol = dlsym(library, "plug_take");
@@ -122,35 +163,44 @@ static APART void *takes_by_signal(void)
     return taken_by_handler;
 }
 
-/* The same stack from one call: first by libunwind, then by the compiler's unwinder, since a library was unloaded. */
+/* On a thread of its own, so that nothing but the unwinder differs from call to call. */
+static void *take_on_thread(void *by_signal)
+{
+    return by_signal ? takes_by_signal() : calls_itself(7);
+}
+
+static search walk(bool by_signal)
+{
+    pthread_t thread;
+    void *block = NULL;
+    start();
+    assert_int_equal(pthread_create(&thread, NULL, take_on_thread, by_signal ? &thread : NULL), 0);
+    pthread_join(thread, &block);
+    api->stop();
+    search s = {.from = (uintptr_t)takes, .length = NEAR};
+    api->each_stack(see_stack, &s);
+    assert_int_equal(s.how_many, 1);
+    free(block);
+    return s;
+}
+
+/* First libunwind, then the compiler's unwinder, since a library was unloaded. */
 static void both_unwinders_agree(void **state)
 {
     (void)state;
-    static search seen[2][2];
     void *library = dlopen(getenv("TEST_PLUG_LARGE"), RTLD_NOW);
     assert_non_null(library);
-    for (int i = 0; i < 2; i++) {
-        for (int j = 0; j < 2; j++) {
-            start();
-            void *block = j ? takes_by_signal() : calls_itself(7);
-            api->stop();
-            seen[i][j] = (search){.from = (uintptr_t)takes, .length = NEAR};
-            api->each_stack(see_stack, &seen[i][j]);
-            assert_int_equal(seen[i][j].how_many, 1);
-            free(block);
-        }
-        if (i == 0) {
+    const search before[2] = {walk(false), walk(true)};
 #ifdef FMP_HAVE_LIBUNWIND
-            assert_true(is_fast());
+    assert_true(is_fast());
 #endif
-            dlclose(library);
-        }
-    }
+    dlclose(library);
+    const search after[2] = {walk(false), walk(true)};
     assert_false(is_fast());
-    for (int j = 0; j < 2; j++) {
-        assert_true(seen[1][j].found.frame_count > 10);
-        assert_int_equal(seen[0][j].found.frame_count, seen[1][j].found.frame_count);
-        assert_memory_equal(seen[0][j].frames, seen[1][j].frames, sizeof seen[0][j].frames);
+    for (int i = 0; i < 2; i++) {
+        assert_true(after[i].found.frame_count > 8);
+        assert_int_equal(before[i].found.frame_count, after[i].found.frame_count);
+        assert_memory_equal(before[i].frames, after[i].frames, sizeof before[i].frames);
     }
 }
 
@@ -162,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(libunwind_is_used_where_it_is),
         cmocka_unit_test(the_loader_may_be_busy),
+        cmocka_unit_test(threads_may_allocate_until_their_end),
         cmocka_unit_test(both_unwinders_agree),
         cmocka_unit_test(libraries_may_change_places),
     };
