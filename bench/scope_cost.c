@@ -17,6 +17,7 @@
 #include "fmprof/trace.h"
 #include "profiler/clock.h"
 #include "profiler/measure.h"
+#include "profiler/thread_clock.h"
 #include "profiler/trace_format.h"
 
 /* A batch is far shorter than a time slice, so that a busy machine spoils few of them and the median none. */
@@ -134,11 +135,30 @@ static double gauge_batch(void)
 
 static double cpu_batch(void)
 {
+    fmp_thread_clock_read(); /* what a thread does once */
     uint64_t start = fmp_clock_monotonic_ns();
     for (int i = 0; i < SLOW_BATCH; i++) {
         FMP_SCOPE_MEASURING("BENCH", "cpu", FMP_MEASURE_CPU);
     }
     return per_call(start) * BATCH / SLOW_BATCH;
+}
+
+static double clock_way_batch(unsigned way)
+{
+    fmp_thread_clock_permit_for_tests(way);
+    const double cost = cpu_batch();
+    fmp_thread_clock_permit_for_tests(FMP_THREAD_CLOCK_ALL);
+    return cost;
+}
+
+static double cpu_by_perf_batch(void)
+{
+    return clock_way_batch(FMP_THREAD_CLOCK_PERF);
+}
+
+static double cpu_by_call_batch(void)
+{
+    return clock_way_batch(0);
 }
 
 static double memory_batch(void)
@@ -322,6 +342,8 @@ int main(int argc, char **argv)
     row("scope, in a context", measure(context_batch), clock);
     trace_rows(clock);
     row("scope with CPU time", measure(cpu_batch), clock);
+    row("scope with CPU time, by perf's page", measure(cpu_by_perf_batch), clock);
+    row("scope with CPU time, by system calls", measure(cpu_by_call_batch), clock);
     row("scope with memory", measure(memory_batch), clock);
     row("fmp_record", measure(record_batch), clock);
     row("fmp_counter_add", measure(counter_batch), clock);

@@ -78,6 +78,17 @@ void fmp_thread_hook_set(fmp_thread_hook hook);
 void fmp_measure_everywhere(unsigned measures);
 
 /*
+ * How scopes of the calling thread that measure CPU time read it: "rseq" or
+ * "perf" without a system call while the thread keeps its processor (once
+ * after each switch to it, and every 10 ms), "system call" by two of them for
+ * each scope. `reason` says why no better one, "" where there is none; both
+ * live as long as the process. Finds a way where the thread has none yet,
+ * which may take 15 ms for a system's first perf event. Not for signal
+ * handlers. Thread-safety: Safe.
+ */
+const char *fmp_cpu_clock(const char **reason);
+
+/*
  * Another profiler that is told of every scope, on its thread, strictly
  * nested; `end` follows for each `begin`, even when the bridge was taken away
  * meanwhile. Scopes cost what it costs then; without a bridge nothing. One for

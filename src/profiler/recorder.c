@@ -7,6 +7,7 @@
 
 #include "measure.h"
 #include "registry.h"
+#include "thread_clock.h"
 #include "trace_record.h"
 
 _Thread_local fmp_recorder *fmp_this_recorder FMP_TLS_INITIAL_EXEC;
@@ -177,6 +178,7 @@ static void on_thread_end(void *opaque)
     fmp_registry *registry = &fmp_the_registry;
     fmp_this_recorder = NULL;
     fmp_trace_detach();
+    fmp_thread_clock_end();
     pthread_mutex_lock(&registry->mutex);
     bool has_figures = false;
     each_slot(recorder, (visitor){note_block, note_cell}, &has_figures);

@@ -7,6 +7,7 @@
 #include "measure.h"
 #include "recorder.h"
 #include "site.h"
+#include "thread_clock.h"
 #include "trace_record.h"
 
 fmp_registry fmp_the_registry = {.mutex = PTHREAD_MUTEX_INITIALIZER, .generation = 1};
@@ -37,6 +38,7 @@ static void after_fork_in_child(void)
 {
     fmp_trace_after_fork_in_child();
     fmp_measure_forget();
+    fmp_thread_clock_forget();
     fmp_recorder_forget_others();
     atomic_fetch_add_explicit(&fmp_the_registry.generation, 1, memory_order_relaxed);
     atomic_store_explicit(&fmp_the_registry.lost, 0, memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include "measure.h"
 #include "registry.h"
 #include "site.h"
+#include "thread_clock.h"
 #include "usdt.h"
 
 /* The calling thread's block for a site as it is; NULL (counted as lost) when memory is out. */
@@ -66,7 +67,7 @@ static FMP_NOINLINE void begin_measures(fmp_scope *scope, unsigned measures, fmp
         scope->live_start = fmp_live_bytes();
     }
     if (measures & FMP_MEASURE_CPU)
-        scope->cpu_start = fmp_thread_cpu_ns();
+        scope->cpu_start = fmp_thread_clock_read();
     set_open(recorder, scope->site->index + 1);
 }
 
@@ -75,7 +76,7 @@ static void end_measures(const fmp_scope *scope, fmp_measurement *m)
     if (m->which & FMP_MEASURE_BRIDGE)
         fmp_bridge_end();
     if (m->which & FMP_MEASURE_CPU) {
-        uint64_t now = fmp_thread_cpu_ns();
+        uint64_t now = fmp_thread_clock_read();
         m->cpu_ns = now > scope->cpu_start ? now - scope->cpu_start : 0;
     }
     if (m->which & FMP_MEASURE_MEMORY) {

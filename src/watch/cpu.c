@@ -1,6 +1,7 @@
 /* CPU time: of the process, its threads and operations, and what scopes wait for. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "watch/cpu_operations.h"
@@ -57,6 +58,19 @@ static process_figures process_between(const process_figures *a, const process_f
                                      .major_faults = fmp_growth(a->all.major_faults, b->all.major_faults)}};
 }
 
+/* Asked of this thread; others may have to do with the system call, where files or locked memory are out. */
+static void says_operations(fmp_tables *tables)
+{
+    const char *reason, *clock = fmp_cpu_clock(&reason);
+    const char *how = "CPU clock of the thread, at both ends of each scope: ";
+    if (strcmp(clock, "system call") == 0)
+        how = fmp_tables_text(tables, "%sa system call, since %s", how, reason);
+    else
+        how = fmp_tables_text(tables, "%sno system call while the thread keeps its processor, as the kernel tells of "
+                                      "switches (%s)", how, clock);
+    fmp_facility_says(tables, FMP_SYSTEM_CPU, "CPU time of operations", FMP_STATE_ON, how, "");
+}
+
 static void *start(const fmp_system_options *options, const fmp_watch_info *info, fmp_tables *tables)
 {
     cpu_state *state = calloc(1, sizeof *state);
@@ -66,8 +80,7 @@ static void *start(const fmp_system_options *options, const fmp_watch_info *info
         return NULL;
     }
     fmp_thread_source_says(state->threads.source, tables, options->readings_hz);
-    fmp_facility_says(tables, FMP_SYSTEM_CPU, "CPU time of operations", FMP_STATE_ON,
-                      "CPU clock of the thread, read at both ends of each scope", "");
+    says_operations(tables);
     state->before = fmp_snapshot_take();
     fmp_measure_everywhere(FMP_MEASURE_CPU);
     fmp_threads_begin(&state->threads, info->start_ns);
