@@ -38,7 +38,7 @@ typedef struct sampler {
     uint64_t period_ns;
     uint64_t unwind_ns; /* spent so far */
     uint64_t process_ns; /* CPU time of the process at the start */
-    uint64_t taken, shallow, cut, shortened;
+    uint64_t taken, shallow, cut, outside, searched, shortened;
     bool lost_signal; /* the program took it for itself */
     const fmp_sample *full[FMP_SAMPLE_SLOTS_MAX];
 } sampler;
@@ -190,6 +190,8 @@ static void find_calls(sampler *s, const fmp_sample *sample, bool in_time, fmp_c
     if (in_time) {
         fmp_unwind(s->unwinder, sample, calls);
         s->cut += calls->cut;
+        s->outside += calls->outside;
+        s->searched += calls->searched;
         return;
     }
     *calls = (fmp_calls){.count = 1, .cut = true};
@@ -244,7 +246,7 @@ static void say_figures(const sampler *s, fmp_tables *tables, uint64_t process_n
     const fmp_ticker_figures figures = fmp_tickers_figures(s->tickers);
     const uint64_t missed = figures.seen_ns - figures.sampled_ns;
     const char *text = fmp_tables_text(
-        tables, "%llu samples of %zu threads for %.3g s of the process's %.3g s of CPU time%s%s%s%s%s%s",
+        tables, "%llu samples of %zu threads for %.3g s of the process's %.3g s of CPU time%s%s%s%s%s%s%s%s",
         (unsigned long long)s->taken, figures.threads, (double)figures.sampled_ns / 1e9, (double)process_ns / 1e9,
         missed > 2 * s->period_ns * figures.threads
             ? fmp_tables_text(tables, "; %.3g s of threads that block the signal or ended early", (double)missed / 1e9)
@@ -252,7 +254,10 @@ static void say_figures(const sampler *s, fmp_tables *tables, uint64_t process_n
         counted(tables, fmp_slots_dropped(), "dropped since the pool was full, their time went to the next ones"),
         counted(tables, s->shallow, "with the innermost function alone, since finding the others took too long"),
         counted(tables, s->shortened, "with the innermost function alone, since there were too many different stacks"),
+        counted(tables, s->searched,
+                "in code without unwinding tables, whose callers were found by looking for return addresses"),
         counted(tables, s->cut, "whose outermost calls were not found: \"(deeper)\""),
+        counted(tables, s->outside, "of them since more stack was in use than is copied"),
         counted(tables, figures.refused, "threads that could not be given a ticker"));
     says(tables, "samples", FMP_STATE_ON, text, "");
     if (s->lost_signal)

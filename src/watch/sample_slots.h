@@ -18,7 +18,8 @@
 #endif
 
 enum {
-    FMP_SAMPLE_STACK = 16 * 1024, /* bytes of stack a sample, from the stack pointer up */
+    /* Bytes of stack a sample, from the stack pointer up: encoders have frames of 30 KiB. Most stacks end sooner. */
+    FMP_SAMPLE_STACK = 96 * 1024,
     FMP_SAMPLE_SLOTS_MAX = 1024,
     /* Numbered as DWARF does: System V ABI for AMD64, figure 3.36; DWARF for the Arm 64-bit Architecture, table 3. */
 #ifdef __aarch64__
@@ -59,6 +60,8 @@ int fmp_slots_open(int signal, size_t slots);
 /* Is the handler still in place? A program may have taken the signal for itself since. */
 bool fmp_slots_hold_signal(void);
 fmp_stack_reading fmp_slots_stack_reading(void);
+/* Reads this process's memory as the handler reads stacks; returns how many bytes were there. Not in the handler. */
+size_t fmp_slots_read(uint64_t at, void *to, size_t size);
 /* Samples that found the pool full, since it was opened. */
 uint64_t fmp_slots_dropped(void);
 /* Fills `full` with the samples that are there, and returns how many; each is given back by fmp_slots_free. */

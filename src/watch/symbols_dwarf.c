@@ -4,10 +4,12 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <elfutils/version.h>
+#include <limits.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "watch/symbols_internal.h"
@@ -53,17 +55,50 @@ static int forget(Dwfl_Module *module, void *user, const char *name, Dwarf_Addr 
     return DWARF_CB_OK;
 }
 
+/* A loaded library by the file it came from; false: its name is none. */
+static bool file_of(const struct dl_phdr_info *info, char path[PATH_MAX])
+{
+    const bool program = !info->dlpi_name || !info->dlpi_name[0];
+    if (!program && info->dlpi_name[0] != '/')
+        return realpath(info->dlpi_name, path) != NULL && strchr(info->dlpi_name, '/');
+    if (!program)
+        return (size_t)snprintf(path, PATH_MAX, "%s", info->dlpi_name) < PATH_MAX;
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
+static int report_module(struct dl_phdr_info *info, size_t size, void *opaque)
+{
+    (void)size;
+    const Dwarf_Addr page = (Dwarf_Addr)sysconf(_SC_PAGESIZE);
+    char path[PATH_MAX];
+    Dwarf_Addr begin = (Dwarf_Addr)-1, end = 0;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        const Dwarf_Addr at = info->dlpi_addr + part->p_vaddr;
+        if (part->p_type != PT_LOAD)
+            continue;
+        begin = at < begin ? at & ~(page - 1) : begin;
+        end = at + part->p_memsz > end ? (at + part->p_memsz + page - 1) & ~(page - 1) : end;
+    }
+    if (begin == getauxval(AT_SYSINFO_EHDR)) /* libdw reads it from memory if it has this name */
+        snprintf(path, sizeof path, "[vdso: %d]", (int)getpid());
+    else if (!file_of(info, path))
+        return 0;
+    if (begin < end)
+        dwfl_report_module(opaque, path, begin, end);
+    return 0;
+}
+
+/*
+ * By what the dynamic linker loaded. By the list of mappings, as libdw has it, a
+ * library's begin is wrong where libdw itself has the file mapped right before it.
+ */
 static void report_modules(fmp_symbol_source *source, fmp_symbols *symbols)
 {
     dwfl_report_begin(source->dwfl);
-    /* The first reads more (the vDSO), some of which a process that changed its user may not. */
-    if (dwfl_linux_proc_report(source->dwfl, getpid()) != 0) {
-        FILE *maps = fopen("/proc/self/maps", "re");
-        if (maps) {
-            dwfl_linux_proc_maps_report(source->dwfl, maps);
-            fclose(maps);
-        }
-    }
+    dl_iterate_phdr(report_module, source->dwfl);
     dwfl_report_end(source->dwfl, forget, symbols);
 }
 
