@@ -7,10 +7,46 @@
 #include "watch/unwind_code.h"
 #include "watch/unwind_step.h"
 
+/* --- looking for return addresses ----------------------------------------------------- */
+
+/*
+ * Hand-written assembly has no rules, and seldom a frame pointer; but its
+ * return address lies somewhere above the stack pointer. What else lies there may
+ * look like one, above all return addresses of calls that ended long ago. So one is
+ * believed if a call stands before it, and if the walk from there, with a call before
+ * each return address, comes to the thread's beginning or the copy's end. Of several
+ * the one whose walk has the fewest calls that went to another function than where
+ * the walk came from; then one whose call says that it went here; then the nearest:
+ * if it was a call that ended, it is one too many, and those around it are right.
+ */
+enum { SEARCH_WORDS = 512, GOOD_MAX = 8, SAVED_WORDS = 8, SEARCHES_MAX = 3, STEPS_MAX = 2000 };
+
+/* What the walks of a sample share: steps that they may still make, and the frames from which some lost their way. */
+typedef struct shared {
+    unsigned steps;
+    unsigned char lost[FMP_SAMPLE_STACK / 64 + 1]; /* bits, by words from the stack pointer */
+} shared;
+
+typedef struct walk {
+    fmp_unwinder *unwinder;
+    fmp_frame frame;
+    unsigned searches; /* steps so far that were found by looking */
+    bool doubted;      /* a step was, or was by a frame pointer */
+    size_t certain;    /* calls before that */
+    uint64_t function; /* around the frame, as fmp_code_function has it; 0: not to be compared */
+    unsigned strange;  /* calls since that went to another function, so far as that can be told */
+    unsigned vague;    /* steps found by looking where the call does not say that it went here */
+    bool leans;        /* a frame since was found by the frame pointer, so by more than where it lies */
+    fmp_calls calls;
+    uint64_t stacks[FMP_UNWIND_MAX]; /* the calls' stack pointers */
+} walk;
+
 struct fmp_unwinder {
     fmp_symbols *symbols;
     fmp_rule_cache *cache;
     fmp_code *code;
+    shared shared;
+    walk best[SEARCHES_MAX], next[SEARCHES_MAX], tried[SEARCHES_MAX]; /* by searches so far; large for a stack */
 };
 
 fmp_unwinder *fmp_unwinder_create(fmp_symbols *symbols)
@@ -44,41 +80,6 @@ void fmp_unwinder_refresh(fmp_unwinder *unwinder)
     fmp_rule_cache_clear(unwinder->cache); /* rules may point into what went */
     fmp_code_refresh(unwinder->code);
 }
-
-/* --- looking for return addresses ----------------------------------------------------- */
-
-/*
- * Hand-written assembly has no rules, and seldom a frame pointer; but its
- * return address lies somewhere above the stack pointer. What else lies there may
- * look like one, above all return addresses of calls that ended long ago. So one is
- * believed if a call stands before it, and if the walk from there, with a call before
- * each return address, comes to the thread's beginning or the copy's end. Of several
- * the one whose walk has the fewest calls that went to another function than where
- * the walk came from; then one whose call says that it went here; then the nearest:
- * if it was a call that ended, it is one too many, and those around it are right.
- */
-enum { SEARCH_WORDS = 512, GOOD_MAX = 8, SAVED_WORDS = 8, SEARCHES_MAX = 3, STEPS_MAX = 2000 };
-
-/* What the walks of a sample share: steps that they may still make, and the frames from which some lost their way. */
-typedef struct shared {
-    unsigned steps;
-    unsigned char lost[FMP_SAMPLE_STACK / 64 + 1]; /* bits, by words from the stack pointer */
-} shared;
-
-typedef struct walk {
-    fmp_unwinder *unwinder;
-    fmp_frame frame;
-    unsigned searches; /* steps so far that were found by looking */
-    bool doubted;      /* a step was, or was by a frame pointer */
-    size_t certain;    /* calls before that */
-    uint64_t function; /* around the frame, as fmp_code_function has it; 0: not to be compared */
-    unsigned strange;  /* calls since that went to another function, so far as that can be told */
-    unsigned vague;    /* steps found by looking where the call does not say that it went here */
-    bool leans;        /* a frame since was found by the frame pointer, so by more than where it lies */
-    shared *shared;
-    fmp_calls calls;
-    uint64_t stacks[FMP_UNWIND_MAX]; /* the calls' stack pointers */
-} walk;
 
 static fmp_step walk_on(walk *w);
 
@@ -179,7 +180,7 @@ static size_t word_of(const walk *w, uint64_t stack)
 static bool is_lost(const walk *w)
 {
     const size_t word = word_of(w, w->frame.registers[FMP_REGISTER_STACK]);
-    return w->shared->lost[word / 8] >> word % 8 & 1;
+    return w->unwinder->shared.lost[word / 8] >> word % 8 & 1;
 }
 
 /* Another walk that comes to one of these frames would go on in the same way. */
@@ -187,29 +188,59 @@ static void remember_lost(const walk *w, size_t first)
 {
     for (size_t i = first; i < w->calls.count && !w->leans; i++) {
         const size_t word = word_of(w, w->stacks[i]);
-        w->shared->lost[word / 8] |= (unsigned char)(1u << word % 8);
+        w->unwinder->shared.lost[word / 8] |= (unsigned char)(1u << word % 8);
     }
 }
 
-/* The walk from a candidate. Where its frame needs the frame pointer, which the function may have put down and changed,
- * the words below the return address are tried for it. */
-static fmp_step try_candidate(const walk *from, const candidate *c, walk *to)
+/* Both walks are good; where the calls part, which one has the nearer one? */
+static bool is_nearer(const walk *a, const walk *b)
 {
+    for (size_t i = 0; i < a->calls.count && i < b->calls.count; i++)
+        if (a->stacks[i] != b->stacks[i])
+            return a->stacks[i] < b->stacks[i];
+    return false;
+}
+
+/*
+ * The frame pointer at the call: 0: as it is; else the function used the register for something else, and put
+ * what it was down below the return address, if the word there points up the stack. False: it does not.
+ */
+static bool set_frame_pointer(walk *w, const candidate *c, uint64_t place)
+{
+    const fmp_sample *sample = w->frame.sample;
+    const uint64_t begin = sample->registers[FMP_REGISTER_STACK], at = c->stack - 8 - 8 * place;
+    uint64_t is;
+    if (place == 0)
+        return true;
+    if (at < begin || !fmp_frame_read(&w->frame, at, &is) || is < c->stack || is >= begin + sample->stack_size)
+        return false;
+    w->frame.registers[FMP_REGISTER_FRAME] = is;
+    return is % 8 == 0;
+}
+
+/* The best walk from a candidate by what the frame pointer may be, if it matters. */
+static fmp_step try_candidate(const walk *from, const candidate *c, walk *best)
+{
+    walk *to = &from->unwinder->tried[from->searches];
+    const bool matters = !rules_of(from, c->back, false)->any; /* who knows where: it is not needed at once */
     fmp_step end = FMP_STEP_LOST;
-    for (uint64_t saved = 0; saved <= SAVED_WORDS && !is_good(end); saved++) {
+    for (uint64_t place = 0; place <= SAVED_WORDS; place++) {
         *to = *from;
+        if (!set_frame_pointer(to, c, place))
+            continue;
         step_to(to, c);
-        const fmp_rules *rules = rules_of(to, c->back, false);
-        if (saved > 0 && (!rules->any || (!rules->cfa_computed && rules->cfa_register != FMP_REGISTER_FRAME)))
-            break;
-        uint64_t *frame_pointer = &to->frame.registers[FMP_REGISTER_FRAME];
-        if (saved > 0 && (c->stack - 8 - 8 * saved < from->frame.registers[FMP_REGISTER_STACK] ||
-                          !fmp_frame_read(&from->frame, c->stack - 8 - 8 * saved, frame_pointer)))
-            break;
         to->calls.searched = true;
-        end = put_call(to) ? walk_on(to) : FMP_STEP_OUTSIDE;
-        if (!is_good(end))
+        const fmp_step now = put_call(to) ? walk_on(to) : FMP_STEP_OUTSIDE;
+        const bool leans = to->leans || matters;
+        if (!is_good(now))
             remember_lost(to, from->calls.count);
+        if (is_good(now) && (!is_good(end) || to->strange < best->strange ||
+                             (to->strange == best->strange && is_nearer(to, best)))) {
+            end = now;
+            *best = *to;
+        }
+        if (!leans || (is_good(end) && !matters))
+            break;
     }
     return end;
 }
@@ -228,27 +259,27 @@ static bool is_better(const walk *next, const walk *best, uint64_t stack)
 /* From a frame without rules to the end, by a good walk from a candidate; else the walk is left as it is. */
 static fmp_step look_for_caller(walk *w)
 {
-    walk best = *w, next;
     if (w->searches >= SEARCHES_MAX || !fmp_symbols_dwfl(w->unwinder->symbols))
         return FMP_STEP_LOST;
-    best.function = w->function = fmp_code_function(w->unwinder->code, w->frame.pc);
+    walk *best = &w->unwinder->best[w->searches], *next = &w->unwinder->next[w->searches];
+    w->function = fmp_code_function(w->unwinder->code, w->frame.pc);
     fmp_step end = FMP_STEP_LOST;
     size_t good = 0;
     candidate c;
     for (size_t i = 0; good < GOOD_MAX && candidate_at(w, i, &c); i++) {
-        if (good > 0 && best.strange == w->strange && best.vague == w->vague)
+        if (good > 0 && best->strange == w->strange && best->vague == w->vague)
             break; /* none is better */
         if (!is_candidate(w, w->function, &c))
             continue;
-        const fmp_step now = try_candidate(w, &c, &next);
+        const fmp_step now = try_candidate(w, &c, next);
         good += is_good(now);
-        if (!is_good(now) || (good > 1 && !is_better(&next, &best, c.stack)))
+        if (!is_good(now) || (good > 1 && !is_better(next, best, c.stack)))
             continue;
         end = now;
-        best = next;
+        *best = *next;
     }
     if (is_good(end))
-        *w = best;
+        *w = *best;
     return end;
 }
 
@@ -281,14 +312,15 @@ static bool is_believable(walk *w)
 /* To the end, whose kind it returns: FMP_STEP_OUTSIDE also for the limit of calls. */
 static fmp_step walk_on(walk *w)
 {
-    while (w->shared->steps > 0) {
-        w->shared->steps--;
+    while (w->unwinder->shared.steps > 0) {
+        w->unwinder->shared.steps--;
         const fmp_rules *rules = rules_of(w, w->frame.pc, w->frame.exact);
-        const fmp_step end = rules->any ? FMP_STEP_ON : look_for_caller(w);
+        const bool any = rules->any;
+        const fmp_step end = any ? FMP_STEP_ON : look_for_caller(w);
         if (is_good(end))
             return end;
-        w->leans = w->leans || !rules->any || rules->cfa_computed || rules->cfa_register == FMP_REGISTER_FRAME;
-        const fmp_step step = rules->any ? fmp_step_by_rules(&w->frame, rules) : follow_frame_pointer(w);
+        w->leans = w->leans || !any || rules->cfa_computed || rules->cfa_register == FMP_REGISTER_FRAME;
+        const fmp_step step = any ? fmp_step_by_rules(&w->frame, rules) : follow_frame_pointer(w);
         if (step != FMP_STEP_ON)
             return step;
         if (w->frame.pc == 0)
@@ -305,8 +337,8 @@ static fmp_step walk_on(walk *w)
 
 void fmp_unwind(fmp_unwinder *unwinder, const fmp_sample *sample, fmp_calls *calls)
 {
-    shared all = {.steps = STEPS_MAX};
-    walk w = {.unwinder = unwinder, .shared = &all, .certain = 1};
+    unwinder->shared = (shared){.steps = STEPS_MAX};
+    walk w = {.unwinder = unwinder, .certain = 1};
     w.frame = (fmp_frame){.sample = sample, .pc = sample->pc, .exact = true};
     w.frame.known = (uint32_t)((1ull << FMP_REGISTERS) - 1);
     memcpy(w.frame.registers, sample->registers, sizeof w.frame.registers);
