@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -192,6 +193,16 @@ bool fmp_slots_signal_is_free(int number)
     return has_our_handler(&now) || (!(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL);
 }
 
+/*
+ * On the alternate stack, for threads whose own one is small. Not under valgrind, which preloads parts of itself:
+ * with that flag it (3.19) does not grow a main thread's stack for a signal, and ends the program.
+ */
+static int handler_flags(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return SA_RESTART | SA_SIGINFO | (preloaded && strstr(preloaded, "/vgpreload_") ? 0 : SA_ONSTACK);
+}
+
 int fmp_slots_open(int number, size_t slots)
 {
     if (!pool.samples) {
@@ -208,7 +219,7 @@ int fmp_slots_open(int number, size_t slots)
     atomic_store(&pool.dropped, 0);
     atomic_fetch_add(&pool.run, 1);
     fmp_own_end(fmp_own_begin()); /* the dynamic linker looks it up now, not in the handler */
-    struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = handler_flags()};
     sigemptyset(&action.sa_mask);
     if (sigaction(number, &action, NULL) != 0)
         return errno;

@@ -23,11 +23,11 @@ static volatile int sink;
 
 /* --- callers of different kinds, each with work after the call so that it stays one ---------------- */
 
-#define CALLER(name, function)                                \
+#define CALLER(name, function)                                    \
     static FMP_NOINLINE void name(uint64_t turns, uint64_t decoy) \
-    {                                                         \
-        function(turns, decoy);                               \
-        sink = sink + 1;                                      \
+    {                                                             \
+        function(turns, decoy);                                   \
+        sink = sink + 1;                                          \
     }
 CALLER(calls_near_leaf, near_leaf)
 CALLER(calls_near_frame, near_frame)
@@ -85,7 +85,7 @@ static FMP_NOINLINE uint64_t stale_pointer(void)
 /* --- the tests -------------------------------------------------------------------------------------------- */
 
 typedef struct found {
-    uint64_t all, right, around; /* samples in `inner`; with the callers expected of it; with those around in any case */
+    uint64_t all, right, around; /* samples in `inner`; with its callers; with what is around them */
 } found;
 
 static bool in_order(const fmp_stack *s, const char *const *callers)
