@@ -142,21 +142,45 @@ static void waits(fm_advice *a)
     }
 }
 
+static bool same_function(const fmp_table *functions, size_t a, size_t b)
+{
+    return strcmp(text(functions, a, "function"), text(functions, b, "function")) == 0 &&
+           strcmp(text(functions, a, "module"), text(functions, b, "module")) == 0;
+}
+
+/* A function's own time in all operations, of which `row` is the first in the table; 0: it was in an earlier row. */
+static double time_in_all(const fmp_table *functions, size_t row, int *operations)
+{
+    double self = 0;
+    *operations = 0;
+    for (size_t i = 0; i < functions->row_count; i++) {
+        if (!same_function(functions, i, row))
+            continue;
+        if (i < row)
+            return 0;
+        self += number(functions, i, "self_seconds");
+        ++*operations;
+    }
+    return self;
+}
+
 static void hot_functions(fm_advice *a)
 {
     const fm_facts *f = &a->facts;
     const fmp_table *functions = table_of(a, "functions");
     const double all = sum(table_of(a, "samples"), "seconds");
     for (size_t i = 0; functions && all > 0 && i < functions->row_count; i++) {
-        const double self = number(functions, i, "self_seconds");
+        int operations;
+        const double self = time_in_all(functions, i, &operations);
         if (!(self > fm_facts_share(f, FM_RULE_HOT_FUNCTION) * all))
             continue;
         const char *function = text(functions, i, "function"), *operation = text(functions, i, "operation");
+        const char *others = operations > 1 ? fm_advice_text(a, " and %d more", operations - 1) : "";
         fm_report_finding *finding = fm_finding_add(
             a, "hot-function", function, FM_PRIORITY_LOW,
             fm_advice_text(a, "%s takes %.0f %% of the CPU time", function, 100 * self / all),
-            fm_advice_text(a, "About %.2f s of %.2f s that were sampled, in %s; it is in %s.", self, all, operation,
-                           text(functions, i, "module")),
+            fm_advice_text(a, "About %.2f s of %.2f s that were sampled, in %s%s; it is in %s.", self, all, operation,
+                           others, text(functions, i, "module")),
             "Whatever makes this one function faster, or calls it less, is felt in the whole run.");
         fm_finding_fix(finding, "the flame graph of the samples shows who calls it");
         without_gain(finding, "at most its share, where the processors limit the run");

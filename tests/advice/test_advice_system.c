@@ -122,13 +122,16 @@ static void test_hot_function(void **state)
     start(&s);
     fmp_tables *tables = fmp_tables_create();
     fmp_table_add(tables, "samples", ROW(T("decode"), N(1000), N(10)));
-    fmp_table_add(tables, "functions", ROW(T("decode"), N(210), N(2.1), N(4), T("idct"), T("libavcodec.so.59")));
+    fmp_table_add(tables, "functions", ROW(T("decode"), N(160), N(1.6), N(4), T("idct"), T("libavcodec.so.59")));
+    fmp_table_add(tables, "functions", ROW(T("decode"), N(190), N(1.9), N(4), T("idct"), T("another.so.1")));
+    fmp_table_add(tables, "functions", ROW(T("encode"), N(50), N(0.5), N(1), T("idct"), T("libavcodec.so.59")));
     fmp_table_add(tables, "functions", ROW(T("decode"), N(190), N(1.9), N(9), T("loop"), T("libavcodec.so.59")));
     report = fmp_tables_finish(&tables);
     s.profile->run.system = report;
     const fm_report_findings *f = advise(&s);
     assert_int_equal(count_of(f, "hot-function"), 1);
     assert_string_equal(finding(f, "hot-function")->title, "idct takes 21 % of the CPU time");
+    assert_non_null(strstr(finding(f, "hot-function")->evidence, "in decode and 1 more; it is in libavcodec"));
     finish(&s);
 }
 
