@@ -333,7 +333,10 @@ static fm_status report(fm_run_state *run, fm_status run_status, fm_status taken
     return run_status;
 }
 
-/* The frame loop and what comes after it. The system's side is watched until everything is closed. */
+/*
+ * The frame loop and what comes after it. A driver that crashes when it is closed must not cost the report, so that is
+ * written before; only where the system's side is watched, which is until everything is closed, it comes after.
+ */
 static fm_status run_clip(fm_run_state *run, fm_error *err)
 {
     fm_error report_err = {0};
@@ -347,9 +350,14 @@ static fm_status run_clip(fm_run_state *run, fm_error *err)
             summarise(run);
         taken = take_report(run, status, &report_err);
     }
+    const bool watched = run->watch != NULL;
+    if (looped && !watched)
+        status = report(run, status, taken, &report_err, err);
     tear_down(run);
     fm_run_watch_stop(run);
-    return looped ? report(run, status, taken, &report_err, err) : status;
+    if (looped && watched)
+        status = report(run, status, taken, &report_err, err);
+    return status;
 }
 
 fm_status fm_run(const fm_run_options *options, fm_run_summary *summary, fm_error *err)
