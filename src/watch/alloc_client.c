@@ -7,6 +7,8 @@
 
 #ifdef __linux__
 #include <link.h>
+
+#include "watch/linker_walk.h"
 #endif
 
 /* The library is there from the program's start or never: looked for once. */
@@ -64,7 +66,7 @@ const char *fmp_alloc_checker(void)
             return sanitizers[i].name;
 #ifdef __linux__
     bool valgrind = false;
-    dl_iterate_phdr(is_valgrind, &valgrind);
+    fmp_linker_walk(is_valgrind, &valgrind);
     if (valgrind)
         return "valgrind";
 #endif

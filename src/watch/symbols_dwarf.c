@@ -12,6 +12,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "watch/linker_walk.h"
 #include "watch/symbols_internal.h"
 
 struct fmp_symbol_source {
@@ -98,7 +99,7 @@ static int report_module(struct dl_phdr_info *info, size_t size, void *opaque)
 static void report_modules(fmp_symbol_source *source, fmp_symbols *symbols)
 {
     dwfl_report_begin(source->dwfl);
-    dl_iterate_phdr(report_module, source->dwfl);
+    fmp_linker_walk(report_module, source->dwfl);
     dwfl_report_end(source->dwfl, forget, symbols);
 }
 
@@ -112,7 +113,7 @@ fmp_symbol_source *fmp_symbol_source_create(void)
         free(source);
         return NULL;
     }
-    dl_iterate_phdr(note_changes, source);
+    fmp_linker_walk(note_changes, source);
     report_modules(source, NULL);
     return source;
 }
@@ -126,7 +127,7 @@ void fmp_symbol_source_free(fmp_symbol_source *source)
 bool fmp_symbol_source_refresh(fmp_symbol_source *source, fmp_symbols *symbols)
 {
     const fmp_symbol_source before = *source;
-    dl_iterate_phdr(note_changes, source);
+    fmp_linker_walk(note_changes, source);
     if (source->came == before.came && source->went == before.went)
         return false;
     report_modules(source, symbols);

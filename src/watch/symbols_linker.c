@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "watch/linker_walk.h"
 #include "watch/symbols_internal.h"
 
 #ifdef __linux__
@@ -73,7 +74,7 @@ static int look_in(struct dl_phdr_info *info, size_t info_size, void *opaque)
 uint64_t fmp_function_start(uint64_t address)
 {
     wanted w = {.address = address};
-    dl_iterate_phdr(look_in, &w);
+    fmp_linker_walk(look_in, &w);
     return w.start;
 }
 #else

@@ -1,5 +1,6 @@
 #include "watch/unwind_code.h"
 
+#include "watch/linker_walk.h"
 #include "watch/sample_slots.h"
 
 #ifdef FMP_CAN_SAMPLE
@@ -60,7 +61,7 @@ void fmp_code_refresh(fmp_code *code)
 {
     code->count = 0;
     memset(code->calls, 0, sizeof code->calls);
-    dl_iterate_phdr(add_segments, code);
+    fmp_linker_walk(add_segments, code);
     if (code->count > 0)
         qsort(code->segments, code->count, sizeof *code->segments, by_begin);
 }

@@ -131,10 +131,22 @@ static found run(bare *work, uint64_t decoy, const char *inner, const char *cons
 
 #define CALLERS(...) (const char *const[]){__VA_ARGS__, "run", NULL}
 
+/* Instrumented code leaves return addresses on the stack that cannot be told from a caller's: as a perfect decoy below. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 static void check_right(bare *work, uint64_t decoy, const char *inner, const char *const *callers)
 {
     const found f = run(work, decoy, inner, callers);
-    if (f.right * 100 >= f.all * 97)
+    if ((SANITIZED ? f.around : f.right) * 100 >= f.all * 97)
         return;
     fprintf(stderr, "%s called by %s: %llu of %llu are right\n", inner, callers[0], (unsigned long long)f.right,
             (unsigned long long)f.all);
